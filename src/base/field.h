@@ -148,11 +148,16 @@ struct type {
 		.kind = FIELD_OBJECT, .type = (type_), __VA_ARGS__              \
 	}
 
-#define TYPE(struct_, name_, fields_, ...)                                      \
+#define TYPE_RAW(struct_, name_, fields_, has_, ...)                            \
 	{                                                                       \
 		.name = (name_), .fields = (fields_), .size = sizeof(struct_),  \
-		.has = NO_HAS, __VA_ARGS__                                      \
+		.has = (has_), __VA_ARGS__                                      \
 	}
+#define TYPE(struct_, name_, fields_, ...) \
+	TYPE_RAW(struct_, name_, fields_, NO_HAS, __VA_ARGS__)
+/** For a struct with optional members: `member` is its `struct has`. */
+#define TYPE_HAS(struct_, name_, fields_, member, ...) \
+	TYPE_RAW(struct_, name_, fields_, offsetof(struct_, member), __VA_ARGS__)
 /* clang-format on */
 
 static inline void *field_at(const struct field *field, void *object)
