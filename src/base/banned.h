@@ -13,6 +13,10 @@
 #include <string.h>
 #include <time.h>
 
+/* glibc makes macros of some of them */
+#undef sprintf
+#undef vsprintf
+
 #pragma GCC poison strtok strcpy strcat sprintf vsprintf strncpy strncat gets
 #pragma GCC poison atoi atol atoll strtol strtoll strtoul strtoull
 #pragma GCC poison gmtime localtime ctime asctime system popen

@@ -43,6 +43,7 @@
 	X(REASON_METHOD_NOT_ALLOWED,  "method_not_allowed",    ERR_INVALID,     405, "The method is not allowed here")      \
 	X(REASON_TOO_LARGE,           "body_too_large",        ERR_INVALID,     413, "The request is too large")            \
 	X(REASON_MEDIA_TYPE,          "unsupported_media_type", ERR_INVALID,    415, "The body must be JSON")               \
+	X(REASON_EXISTS,              "already_exists",        ERR_CONFLICT,    409, "There is such an object already")     \
 	X(REASON_CHANGED,             "changed",               ERR_CONFLICT,    412, "The object has changed meanwhile")    \
 	X(REASON_IDEMPOTENCY,         "idempotency_key_reused", ERR_CONFLICT,   409, "The idempotency key was used for another request") \
 	X(REASON_RATE_LIMITED,        "rate_limited",          ERR_UNAVAILABLE, 429, "Too many requests")                   \

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#pragma once
+
+/*
+ * The database: named statements in, described structs out.
+ *
+ * A handle is one connection, for one thread at a time. Parameters and columns
+ * are matched to field tables by name; text that comes back is copied into the
+ * caller's arena. Statements are prepared on first use and kept.
+ *
+ * In an audited database every transaction that writes also writes an audit
+ * entry; committing one that does not is a bug and ends the program.
+ */
+
+#include "base/arena.h"
+#include "base/field.h"
+#include "db/query.h"
+
+struct db; /* opaque */
+
+/** Where it is, and what may be said to it. */
+struct db_conf {
+	const char *url; /* file:/path; file::memory: lives as long as the handle */
+	const struct query *queries;
+	size_t n_queries;
+	const struct migration *migrations;
+	uint32_t application_id; /* tells our file from another program's (SQLite) */
+	bool audited;
+	bool exclusive; /* nobody else opens the file meanwhile */
+};
+
+/** A parameter that is not part of an object. */
+struct db_arg {
+	const char *name;
+	enum field_kind kind;
+	const void *at; /* NULL: none */
+};
+
+/** What a statement's parameters are taken from: `args` first, then the members of `object`. */
+struct db_in {
+	const struct type *type;
+	const void *object;
+	const struct db_arg *args; /* ends with a row without a name */
+};
+
+#define DB_ARG(name_, variable)                                                             \
+	{                                                                                   \
+		.name = (name_), .kind = FIELD_KIND_OF(variable), .at = &(variable)         \
+	}
+#define DB_ARGS(...)                                                                        \
+	((struct db_in){ .args = (const struct db_arg[]){ __VA_ARGS__, { 0 } } })
+#define DB_OBJECT(type_, object_) ((struct db_in){ .type = (type_), .object = (object_) })
+#define DB_BOTH(type_, object_, ...)                                                        \
+	((struct db_in){ .type = (type_), .object = (object_),                              \
+		.args = (const struct db_arg[]){ __VA_ARGS__, { 0 } } })
+#define DB_NONE ((struct db_in){ 0 })
+
+/** Opens, or makes, the database; nothing is migrated yet. REASON_FOREIGN: a file that is not ours, left
+ * untouched; REASON_STORE_NEWER; REASON_STORE_CORRUPT; REASON_STORE: cannot be opened (the message says
+ * why); REASON_BUSY: `exclusive`, and another process has it. */
+int db_open(const struct db_conf *conf, struct db **ret_db, struct err *err) must_check;
+
+void db_close(struct db *db);
+DEFINE_FREEP(struct db, db_close);
+
+/** Brings the schema up to date, each step in a transaction of its own. REASON_STORE_NEWER: a later
+ * version has been here; REASON_STORE_CORRUPT: a step that was taken is not the one we know. */
+int db_migrate(struct db *db, struct err *err) must_check;
+
+enum db_mode { DB_READ, DB_WRITE };
+
+/** Begins; transactions do not nest. With DB_WRITE it waits for other writers, at most 5 s
+ * (REASON_BUSY). */
+int db_begin(struct db *db, enum db_mode mode, struct err *err) must_check;
+
+/** REASON_STORE, REASON_STORE_FULL: nothing of the transaction is kept. */
+int db_commit(struct db *db, struct err *err) must_check;
+
+/** For scoped(): rolls back unless committed. NULL is fine. */
+void db_rollbackp(struct db **db);
+
+/** Runs a statement. `ret_changes` (may be NULL) gets the number of rows it touched. REASON_EXISTS: a
+ * unique column, named in err->field, has the value already. */
+int db_exec(struct db *db, unsigned query, struct db_in in, int64_t *ret_changes, struct err *err)
+	must_check;
+
+/** The first row into `object` (zeroed here, of `type`). REASON_NOT_FOUND: no row. */
+int db_one(struct db *db, unsigned query, struct db_in in, const struct type *type, void *object,
+	struct arena *arena, struct err *err) must_check;
+
+/** All rows, side by side in the arena. */
+int db_all(struct db *db, unsigned query, struct db_in in, const struct type *type,
+	struct list *ret_list, struct arena *arena, struct err *err) must_check;
+
+/** Calls `row` with each row in `object`, whose texts are valid during the call. A negative answer of
+ * `row` ends it and is returned. */
+int db_each(struct db *db, unsigned query, struct db_in in, const struct type *type, void *object,
+	int (*row)(void *ctx, void *object, struct err *err), void *ctx, struct err *err) must_check;
+
+/** Which parts of a list statement count. */
+struct db_list {
+	uint32_t filters; /* bit i: the i-th part, which is a filter */
+	const char *sort; /* name of a sort part; NULL: the first */
+	bool descending;
+	bool after; /* begin behind the row with :after_key and :after_id */
+};
+
+/** The parts of `query` that `object` has values for, by the names of its members (SQL names); flags
+ * are filters on BOOL members that are true. */
+uint32_t db_filters(const struct db *db, unsigned query, const struct type *type,
+	const void *object);
+
+/** The sort named `sort`, or NULL. */
+const struct query_part *db_sort(const struct db *db, unsigned query, const char *sort);
+
+/** As db_all, for a list statement. */
+int db_list(struct db *db, unsigned query, const struct db_list *list, struct db_in in,
+	const struct type *type, struct list *ret_list, struct arena *arena, struct err *err)
+	must_check;
+
+/** Whether the error is one after which nothing may be acknowledged and no write tried again: the state
+ * of the file on disk is not known. */
+bool db_is_broken(const struct err *err);

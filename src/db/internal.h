@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#pragma once
+
+/* What db.c, list.c and migrate.c share. Nobody else includes this. */
+
+#include "db/engine.h"
+
+enum { PARAMS_MAX = 48, COLUMNS_MAX = 64, LIST_CACHE = 64, STATEMENT_MAX = 16384 };
+
+/* A prepared statement, and which rows of which table its parameters and columns are. */
+struct prepared {
+	struct stmt *stmt;
+	const struct type *in, *out;
+	const struct field *params[PARAMS_MAX], *columns[COLUMNS_MAX];
+	bool columns_known;
+};
+
+struct list_key {
+	unsigned query;
+	uint32_t filters;
+	const struct query_part *sort;
+	bool descending, after;
+};
+
+struct cached_list {
+	struct list_key key;
+	struct prepared prepared;
+};
+
+struct db {
+	const struct db_engine *engine;
+	void *handle;
+	struct db_conf conf;
+	struct prepared *prepared; /* one per query */
+	struct cached_list lists[LIST_CACHE];
+	unsigned next_list;
+	bool in_transaction, writing, wrote, audited;
+};
+
+/** Prepares `text` unless that has been done. */
+int db_prepare(struct db *db, struct prepared *p, const char *text, struct err *err) must_check;
+
+/** All rows of a bound statement, side by side in the arena. */
+int db_collect(struct db *db, struct prepared *p, const struct type *type, struct list *ret_list,
+	struct arena *arena, struct err *err) must_check;
+
+/** Binds, and collects. */
+int db_all_of(struct db *db, struct prepared *p, const struct query *query, struct db_in in,
+	const struct type *type, struct list *ret_list, struct arena *arena, struct err *err)
+	must_check;
