@@ -147,7 +147,7 @@ int err_context(struct err *err, int r, const char *fmt, ...)
 #define must_check __attribute__((warn_unused_result))
 
 /** scoped(fn) T x = ...: fn(&x) runs when x goes out of scope, whichever way. */
-#define scoped(fn) __attribute__((cleanup(fn)))
+#define scoped(fn) __attribute__((cleanup(fn), unused))
 
 /** Yields the value and empties the variable: ownership moves to the reader. */
 #define TAKE(ptr)                               \

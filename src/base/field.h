@@ -17,9 +17,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "base/cidr.h"
 #include "base/err.h"
 #include "base/key.h"
+#include "base/sbuf.h"
 #include "base/span.h"
 #include "base/time.h"
 #include "base/uuid.h"
@@ -213,3 +215,20 @@ int word_value(const struct word *words, struct span text);
 /** Checks a value's bounds, control characters and the row's own check. The error names `name`. */
 int field_check(const struct field *field, const void *at, const char *name, struct err *err)
 	must_check;
+
+/** "'name' must be a whole number" and the like; lists the words of a WORD. */
+int field_wrong_kind(struct err *err, const struct field *field, const char *name);
+
+/** Reads a value whose text is one string: every kind but BOOL, INT, JSON, LIST and OBJECT. 0, or 1
+ * when the text is not of the kind, or negative. Bounds are not checked here. */
+int field_scan(const struct field *field, struct span text, void *at, struct arena *arena,
+	struct err *err) must_check;
+
+/** Reads one value, written as plain text, as `field` says (configuration, queries, defaults): "10",
+ * "true", "fd00::1", a word… Lists are separated by commas. Bounds are checked; the error names
+ * `name`. */
+int field_from_text(struct span text, const struct field *field, const char *name, void *at,
+	struct arena *arena, struct err *err) must_check;
+
+/** Writes a value the same way; secrets as ***, none as nothing. */
+void field_to_text(struct sbuf *out, const struct field *field, const void *at);

@@ -88,6 +88,41 @@ TEST(words_and_none)
 	assert_false(field_is_none(&fields[1], &(int64_t){ 0 }));
 }
 
+TEST(values_from_plain_text_and_back)
+{
+	static const struct {
+		int row;
+		const char *in, *out; /* NULL: refused */
+	} cases[] = {
+		{ 0, "mbp", "mbp" },
+		{ 0, "too long", NULL },
+		{ 1, "10", "10" },
+		{ 1, "10x", NULL },
+		{ 1, "101", NULL },
+		{ 2, "green", "green" },
+		{ 2, "blue", NULL },
+		{ 3, "a, b,", "a, b" },
+		{ 3, "a,b,c", NULL },
+		{ 4, "1970-01-01T00:00:01Z", "1970-01-01T00:00:01Z" },
+	};
+	scoped(arena_freep) struct arena *arena = arena_new(10000);
+
+	for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+		scoped(sbuf_done) struct sbuf out = SBUF_INIT(100);
+		const struct field *f = &fields[cases[i].row];
+		struct sample sample = { 0 };
+		struct err err;
+		int r = field_from_text(span_of(cases[i].in), f, "x", field_at(f, &sample), arena,
+			&err);
+
+		assert_int_equal(r == 0, cases[i].out != NULL);
+		if (r < 0)
+			continue;
+		field_to_text(&out, f, field_at(f, &sample));
+		assert_string_equal(out.data, cases[i].out);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -95,6 +130,7 @@ int main(void)
 		cmocka_unit_test(names_in_json_and_sql),
 		cmocka_unit_test(bounds_name_the_field),
 		cmocka_unit_test(words_and_none),
+		cmocka_unit_test(values_from_plain_text_and_back),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,10 +2,9 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <malloc.h>
-#include <sodium.h>
 #include <stdio.h>
+#include <stdlib.h>
 
-#include "base/parse.h"
 #include "json/read.h"
 
 struct reader {
@@ -18,86 +17,13 @@ struct reader {
 static void free_wiped(void *ptr)
 {
 	if (ptr)
-		sodium_memzero(ptr, malloc_usable_size(ptr));
+		explicit_bzero(ptr, malloc_usable_size(ptr));
 	free(ptr);
 }
 
 __attribute__((constructor)) static void wipe_documents(void)
 {
 	json_set_alloc_funcs(malloc, free_wiped);
-}
-
-static int wrong_kind(struct err *err, const struct field *field, const char *name)
-{
-	if (field->kind == FIELD_WORD) {
-		char words[160] = "";
-		size_t n = 0;
-
-		for (const struct word *w = field->words; w->word && n < sizeof words; w++)
-			n += (size_t)snprintf(words + n, sizeof words - n, "%s%s",
-				n ? ", " : "", w->word);
-		return err_set(err, REASON_INVALID_FIELD, name, "'%s' must be one of: %s", name,
-			words);
-	}
-	return err_set(err, REASON_INVALID_FIELD, name, "'%s' must be %s%s", name,
-		field_kind_name(field->kind),
-		(field->flags & F_NULLABLE) ? ", or null" : "");
-}
-
-static int read_base64(const struct reader *rd, struct span text, struct blob *blob)
-{
-	uint8_t *bytes = arena_alloc(rd->arena, text.len + 1);
-
-	if (!bytes)
-		return arena_full(rd->arena, rd->err);
-	if (sodium_base642bin(bytes, text.len, text.at, text.len, NULL, &blob->len, NULL,
-		    sodium_base64_VARIANT_ORIGINAL) != 0)
-		return 1;
-	blob->at = bytes;
-	return 0;
-}
-
-static int read_string(const struct reader *rd, struct span text, const char **at)
-{
-	if (memchr(text.at, 0, text.len))
-		return 1;
-	*at = arena_strndup(rd->arena, text);
-	return *at ? 0 : arena_full(rd->arena, rd->err);
-}
-
-static int read_secret(const struct reader *rd, struct span text, struct secret *secret)
-{
-	if (memchr(text.at, 0, text.len))
-		return 1;
-	secret->at = arena_secret(rd->arena, text);
-	secret->len = text.len;
-	return secret->at ? 0 : arena_full(rd->arena, rd->err);
-}
-
-/* A value that JSON writes as a string: 0, 1 when it is not of the kind, or negative. */
-static int read_text_kind(const struct reader *rd, const struct field *field, struct span text,
-	void *at)
-{
-	switch (field->kind) {
-	case FIELD_TEXT: return read_string(rd, text, at);
-	case FIELD_KEY: return !wgkey_parse(text, at);
-	case FIELD_UUID: return !uuid_parse(text, at);
-	case FIELD_TIME: return !time_parse(text, at);
-	case FIELD_CIDR:
-		return !((field->flags & F_HOST) ? cidr_parse_address(text, at)
-						 : cidr_parse_any(text, at));
-	case FIELD_WORD:
-		*(int *)at = word_value(field->words, text);
-		return *(int *)at == 0;
-	case FIELD_SECRET: return read_secret(rd, text, at);
-	case FIELD_BLOB: return read_base64(rd, text, at);
-	case FIELD_BOOL:
-	case FIELD_INT:
-	case FIELD_JSON:
-	case FIELD_LIST:
-	case FIELD_OBJECT: break;
-	}
-	return 1;
 }
 
 static int read_object(
@@ -182,8 +108,9 @@ static int read_kind(const struct reader *rd, json_t *json, const struct field *
 	}
 	if (!json_is_string(json))
 		return 1;
-	return read_text_kind(rd, field,
-		(struct span){ json_string_value(json), json_string_length(json) }, at);
+	return field_scan(field,
+		(struct span){ json_string_value(json), json_string_length(json) }, at, rd->arena,
+		rd->err);
 }
 
 static int read_value(const struct reader *rd, json_t *json, const struct field *field,
@@ -193,14 +120,14 @@ static int read_value(const struct reader *rd, json_t *json, const struct field 
 
 	if (json_is_null(json)) {
 		if (!(field->flags & F_NULLABLE))
-			return wrong_kind(rd->err, field, name);
+			return field_wrong_kind(rd->err, field, name);
 		if (field->kind == FIELD_INT)
 			*(int64_t *)at = INT_NONE;
 		return 0;
 	}
 	r = read_kind(rd, json, field, name, at);
 	if (r > 0)
-		return wrong_kind(rd->err, field, name);
+		return field_wrong_kind(rd->err, field, name);
 	return r < 0 ? r : field_check(field, at, name, rd->err);
 }
 
@@ -236,7 +163,7 @@ static int read_absent(const struct reader *rd, const struct type *type, uint64_
 		if (f->flags & F_REQUIRED)
 			return err_set(rd->err, REASON_MISSING_FIELD, name, "'%s' is missing", name);
 		if (f->dflt)
-			r = json_read_text(span_of(f->dflt), f, name, field_at(f, object), rd->arena,
+			r = field_from_text(span_of(f->dflt), f, name, field_at(f, object), rd->arena,
 				rd->err);
 		else if (f->kind == FIELD_INT && (f->flags & F_NULLABLE))
 			*(int64_t *)field_at(f, object) = INT_NONE;
@@ -305,59 +232,4 @@ int json_read(struct span text, const struct type *type, unsigned flags, void *o
 	if (!json_is_object(json))
 		return err_set(err, REASON_INVALID_JSON, NULL, "the body must be a JSON object");
 	return read_object(&rd, json, type, object);
-}
-
-static int read_text_list(const struct reader *rd, const struct field *field, const char *name,
-	struct span text, struct list *list)
-{
-	struct field element = { .name = field->name, .kind = field->of,
-		.flags = field->flags & F_HOST, .words = field->words };
-	size_t size = field_element_size(field), n = 0;
-	struct span rest = text;
-	char *at;
-
-	for (size_t i = 0; i < text.len; i++)
-		n += text.at[i] == ',';
-	at = arena_alloc(rd->arena, (n + 1) * size);
-	if (!at)
-		return arena_full(rd->arena, rd->err);
-	for (n = 0; rest.at;) {
-		struct span piece = span_trim(span_cut(&rest, ','));
-		int r;
-
-		if (piece.len == 0)
-			continue;
-		r = json_read_text(piece, &element, name, at + n++ * size, rd->arena, rd->err);
-		if (r < 0)
-			return r;
-	}
-	*list = (struct list){ at, n };
-	return 0;
-}
-
-int json_read_text(struct span text, const struct field *field, const char *name, void *at,
-	struct arena *arena, struct err *err)
-{
-	struct reader rd = { 0, arena, err };
-	int r;
-
-	switch (field->kind) {
-	case FIELD_BOOL: r = !parse_bool(text, at); break;
-	case FIELD_INT: r = !parse_i64(text, INT64_MIN + 1, INT64_MAX, at); break;
-	case FIELD_LIST: r = read_text_list(&rd, field, name, text, at); break;
-	case FIELD_TEXT:
-	case FIELD_KEY:
-	case FIELD_UUID:
-	case FIELD_TIME:
-	case FIELD_CIDR:
-	case FIELD_WORD:
-	case FIELD_SECRET:
-	case FIELD_BLOB: r = read_text_kind(&rd, field, text, at); break;
-	case FIELD_JSON:
-	case FIELD_OBJECT:
-	default: r = 1;
-	}
-	if (r > 0)
-		return wrong_kind(err, field, name);
-	return r < 0 ? r : field_check(field, at, name, err);
 }

@@ -34,10 +34,5 @@ enum read_flag {
 int json_read(struct span text, const struct type *type, unsigned flags, void *object,
 	struct arena *arena, struct err *err) must_check;
 
-/** Reads one value, written as text, as `field` says (for configuration, queries and defaults):
- * "10", "true", "fd00::1", a word… Lists are separated by commas. The error names `name`. */
-int json_read_text(struct span text, const struct field *field, const char *name, void *at,
-	struct arena *arena, struct err *err) must_check;
-
 /** Valid UTF-8 (RFC 3629) without NUL, and nested no deeper than JSON_DEPTH_MAX where it is JSON. */
 int json_prescan(struct span text, struct err *err) must_check;

@@ -182,21 +182,6 @@ TEST(answers_may_hold_more_than_we_know)
 	assert_int_equal(s.made_at.us, 1000000);
 }
 
-TEST(values_from_plain_text)
-{
-	struct err err;
-	struct list list;
-	int64_t n;
-
-	assert_ok(json_read_text(span_of("10"), &fields[1], "count", &n, arena, &err), &err);
-	assert_int_equal(n, 10);
-	assert_fails(json_read_text(span_of("10x"), &fields[1], "count", &n, arena, &err), &err,
-		REASON_INVALID_FIELD);
-	assert_ok(json_read_text(span_of("red, green,"), &fields[9], "f", &list, arena, &err), &err);
-	assert_int_equal(list.n, 2);
-	assert_int_equal(((int *)list.at)[1], 2);
-}
-
 static int set_up(void **state)
 {
 	(void)state;
@@ -220,7 +205,6 @@ int main(void)
 		cmocka_unit_test(words_are_listed_in_the_remedy),
 		cmocka_unit_test(the_lax_reader_takes_what_the_published_node_takes),
 		cmocka_unit_test(answers_may_hold_more_than_we_know),
-		cmocka_unit_test(values_from_plain_text),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }
