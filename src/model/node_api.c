@@ -8,6 +8,9 @@ const struct word node_backend_words[] = {
 const struct word node_forwarding_words[] = {
 	{ NODE_FORWARD_OK, "ok" }, { NODE_FORWARD_OFF, "off" }, { NODE_FORWARD_BLOCKED, "blocked" }, { 0 },
 };
+const struct word node_device_words[] = {
+	{ NODE_DEVICE_READY, "ready" }, { NODE_DEVICE_STARTING, "starting" }, { NODE_DEVICE_AWAY, "away" }, { 0 },
+};
 const struct word node_family_words[] = {
 	{ NODE_IPV4, "IPv4" }, { NODE_IPV6, "IPv6" }, { 0 },
 };
@@ -61,6 +64,7 @@ static const struct field info_fields[] = {
 	INFO(started_at, .flags = F_SECONDS, .doc = "When the service started."),
 	INFO(device_read_at, .flags = F_NULLABLE, .doc = "When the device was last read whole."),
 	INFO(backend, .words = node_backend_words, .doc = "What serves the interface."),
+	INFO(device, .words = node_device_words, .doc = "Whether the interface is there and as the store wants it."),
 	INFO(forwarding, .words = node_forwarding_words, .doc = "Whether the host forwards the tunnel's traffic."),
 	INFO(forwarding_remedy, .flags = F_NULLABLE, .max = 256, .doc = "The command that mends it."),
 	FIELD_SUB(struct node_info, drift, &drift_type, .doc = "Differences between store and device."),

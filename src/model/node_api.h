@@ -14,6 +14,7 @@ enum { NODE_LABEL_MAX = 64, NODE_PAGE_MAX = 1000, NODE_KEEPALIVE_MAX = 65535 };
 
 enum node_backend { NODE_KERNEL = 1, NODE_USERSPACE };
 enum node_forwarding { NODE_FORWARD_OK = 1, NODE_FORWARD_OFF, NODE_FORWARD_BLOCKED };
+enum node_device { NODE_DEVICE_READY = 1, NODE_DEVICE_STARTING, NODE_DEVICE_AWAY };
 enum node_family { NODE_IPV4 = 1, NODE_IPV6 };
 
 /** A peer's state on its node. */
@@ -22,7 +23,8 @@ enum node_peer_state { NODE_PEER_LIVE = 1, NODE_PEER_SUSPENDED, NODE_PEER_ENDED 
 /** Why it ended. */
 enum node_peer_end { NODE_END_DELETED = 1, NODE_END_EXPIRED, NODE_END_ROTATED };
 
-extern const struct word node_backend_words[], node_forwarding_words[], node_family_words[],
+extern const struct word node_backend_words[], node_forwarding_words[], node_device_words[],
+	node_family_words[],
 	node_peer_state_words[], node_peer_end_words[];
 
 /** Use of one family's pool. */
@@ -46,7 +48,7 @@ struct node_info {
 	int64_t listen_port, peers, suspended, possible, connected;
 	struct list pools; /* of struct node_pool */
 	struct timestamp clock, started_at, device_read_at;
-	int backend, forwarding;
+	int backend, device, forwarding;
 	const char *forwarding_remedy;
 	struct node_drift drift;
 };

@@ -40,6 +40,11 @@ int link_add_address(const char *name, const struct cidr *address, struct err *e
 int link_has_address(const char *name, const struct cidr *address, bool *ret_has, struct err *err)
 	must_check;
 
+/** Looks for an address of another interface than `except` (loopback and link-local aside) whose network
+ * overlaps `subnet`. 1: found, and named; 0: none. */
+int link_find_overlap(const struct cidr *subnet, const char *except, char ret_name[LINK_NAME_SIZE],
+	struct cidr *ret_found, struct err *err) must_check;
+
 /** The interface of the default route of a family (lowest metric of the main table) and its preferred
  * or first global address. REASON_NOT_FOUND: no default route. */
 int link_default(enum ip_family family, struct link_info *ret_link, struct cidr *ret_address,

@@ -1,0 +1,80 @@
+-- Everything the keeper can say to its store.
+
+-- node_insert :exec
+INSERT INTO node (one, id, epoch, revision, set_digest)
+VALUES (1, :id, :epoch, :revision, :set_digest);
+
+-- node_get :one
+SELECT id, epoch, revision, set_digest FROM node;
+
+-- node_advance :exec
+UPDATE node SET revision = :revision, set_digest = :set_digest;
+
+-- peer_put :exec
+INSERT INTO peers (id, public_key, preshared_key, address4, address6, created_at, expires_at,
+    suspended, keepalive, generation, revision, label, digest)
+VALUES (:id, :public_key, :preshared_key, :address4, :address6, :created_at, :expires_at,
+    :suspended, :keepalive, :generation, :revision, :label, :digest)
+ON CONFLICT (id) DO UPDATE SET public_key = excluded.public_key,
+    preshared_key = excluded.preshared_key, expires_at = excluded.expires_at,
+    suspended = excluded.suspended, keepalive = excluded.keepalive,
+    generation = excluded.generation, revision = excluded.revision, label = excluded.label,
+    digest = excluded.digest;
+
+-- peer_delete :exec
+DELETE FROM peers WHERE id = :id;
+
+-- peer_all :many
+SELECT id, public_key, preshared_key, address4, address6, created_at, expires_at, suspended,
+    keepalive, generation, revision, label, digest
+FROM peers ORDER BY created_at, id;
+
+-- tombstone_put :exec
+INSERT INTO tombstones (id, public_key, address4, address6, created_at, ended_at, end_reason,
+    generation, revision, digest)
+VALUES (:id, :public_key, :address4, :address6, :created_at, :ended_at, :end_reason,
+    :generation, :revision, :digest)
+ON CONFLICT (id) DO UPDATE SET generation = excluded.generation, revision = excluded.revision,
+    digest = excluded.digest;
+
+-- tombstone_get :one
+SELECT id, public_key, address4, address6, created_at, ended_at, end_reason, generation, revision,
+    digest
+FROM tombstones WHERE id = :id;
+
+-- tombstone_delete :exec
+DELETE FROM tombstones WHERE id = :id;
+
+-- tombstone_all :many
+SELECT id, public_key, address4, address6, created_at, ended_at, end_reason, generation, revision,
+    digest
+FROM tombstones;
+
+-- tombstone_resting :many
+SELECT id, public_key, address4, address6, created_at, ended_at, end_reason, generation, revision,
+    digest
+FROM tombstones WHERE ended_at > :since ORDER BY ended_at;
+
+-- used_key_insert :exec
+INSERT INTO used_keys (public_key, peer_id) VALUES (:public_key, :id)
+ON CONFLICT (public_key) DO NOTHING;
+
+-- used_key_all :many
+SELECT public_key, peer_id AS id FROM used_keys;
+
+-- used_key_get :one
+SELECT peer_id AS id FROM used_keys WHERE public_key = :public_key;
+
+-- changes_after :many
+SELECT id, public_key, address4, address6, created_at, expires_at, suspended, keepalive,
+    generation, revision, label, ended_at, end_reason, preshared_key IS NOT NULL AS has_preshared_key
+FROM (
+    SELECT id, public_key, address4, address6, created_at, expires_at, suspended, keepalive,
+        generation, revision, label, NULL AS ended_at, NULL AS end_reason, preshared_key
+    FROM peers WHERE revision > :after
+    UNION ALL
+    SELECT id, public_key, address4, address6, created_at, NULL, 0, 0,
+        generation, revision, NULL, ended_at, end_reason, NULL
+    FROM tombstones WHERE revision > :after
+)
+ORDER BY revision LIMIT :limit;

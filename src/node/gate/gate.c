@@ -1,0 +1,513 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include <cap-ng.h>
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <strings.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "log/log.h"
+#include "node/gate/gate.h"
+
+enum {
+	FALLBACK_UID = 64999,
+	MESSAGES_A_TURN = 256,
+	MAX_BODY = 262144, /* the published surface's; native rows have less */
+	MAX_ANSWER = 16 * 1024 * 1024,
+	REQUEST_ARENA = 4 * 1024 * 1024,
+	MAX_CONNECTIONS = 1024,
+	LIMIT_SLOTS = 4096,
+};
+
+static const double limit_rate = 20, limit_burst = 30; /* as published */
+
+static const struct http_header headers[] = {
+	{ "X-Content-Type-Options", "nosniff", NULL },
+	{ "X-Frame-Options", "DENY", NULL },
+	{ "X-Xss-Protection", "1; mode=block", NULL },
+	{ "Referrer-Policy", "strict-origin-when-cross-origin", NULL },
+	{ 0 },
+};
+
+/*
+ * Requests that the keeper has
+ */
+
+static void link_pending(struct gate *gate, struct pending *p)
+{
+	p->prev = gate->newest;
+	if (gate->newest)
+		gate->newest->next = p;
+	else
+		gate->oldest = p;
+	gate->newest = p;
+}
+
+static void drop_pending(struct gate *gate, struct pending *p)
+{
+	map_del(&gate->pending, &p->id);
+	if (p->prev)
+		p->prev->next = p->next;
+	else
+		gate->oldest = p->next;
+	if (p->next)
+		p->next->prev = p->prev;
+	else
+		gate->newest = p->prev;
+	free(p);
+}
+
+static void finish_pending(struct gate *gate, struct pending *p, int r, const struct err *err)
+{
+	struct http_request *req = p->req;
+
+	drop_pending(gate, p);
+	http_finish(req, r, err);
+}
+
+int gate_ask(struct http_request *req, enum ipc_type type, const void *body, size_t len,
+	gate_on_answer *on_answer, struct err *err)
+{
+	struct gate *gate = req->app;
+	struct ipc_head head = { .version = IPC_VERSION, .type = (uint16_t)type };
+	struct pending *p = NULL;
+	int r;
+
+	if (req->caller)
+		head.caller = *(const struct digest *)req->caller;
+	else
+		head.caller = gate->setup->api_key; /* readiness is open to all */
+	if (gate->pending.n < GATE_PENDING_MAX)
+		p = calloc(1, sizeof *p);
+	if (!p)
+		return err_set(err, REASON_BUSY, NULL, "too many requests are waiting; try again");
+	head.id = p->id = ++gate->last_id;
+	r = ipc_send(gate->ipc_fd, &head, body, len, NULL, 0);
+	if (r <= 0 || !map_put(&gate->pending, p)) {
+		free(p);
+		return r == 0 ? err_set(err, REASON_BUSY, NULL,
+					"too many requests are waiting; try again")
+			      : err_set(err, REASON_KEEPER_AWAY, NULL,
+					"the node is restarting; try again");
+	}
+	p->req = req;
+	p->on_answer = on_answer;
+	p->since_us = time_monotonic_us();
+	p->is_change = ipc_is_change(type);
+	link_pending(gate, p);
+	return HTTP_PENDING;
+}
+
+static int away(const struct pending *p, struct err *err)
+{
+	if (p->is_change)
+		return err_set(err, REASON_OUTCOME_UNKNOWN, NULL,
+			"the node restarted meanwhile; look whether the change was made");
+	return err_set(err, REASON_KEEPER_AWAY, NULL, "the node is restarting; try again");
+}
+
+static void give_up_all(struct gate *gate)
+{
+	struct err err;
+
+	while (gate->oldest) {
+		int r = away(gate->oldest, &err);
+
+		finish_pending(gate, gate->oldest, r, &err);
+	}
+}
+
+static void give_up_old(struct gate *gate)
+{
+	int64_t limit = time_monotonic_us() - GATE_TIMEOUT_US;
+	struct err err;
+
+	while (gate->oldest && gate->oldest->since_us < limit) {
+		int r = away(gate->oldest, &err);
+
+		finish_pending(gate, gate->oldest, r, &err);
+	}
+}
+
+/*
+ * Messages from the keeper
+ */
+
+static int error_of(const struct ipc_message *message, struct err *err)
+{
+	const struct ipc_error *body = message->body;
+	enum err_reason reason = REASON_INTERNAL;
+
+	if (message->len == sizeof *body && body->reason > REASON_NONE && body->reason < REASON_COUNT)
+		reason = (enum err_reason)body->reason;
+	if (message->len != sizeof *body || !memchr(body->msg, 0, sizeof body->msg) ||
+		!memchr(body->field, 0, sizeof body->field))
+		return err_set(err, REASON_INTERNAL, NULL, "a malformed error from the keeper");
+	return err_set(err, reason, body->field[0] ? body->field : NULL, "%s", body->msg);
+}
+
+static void take_answer(struct gate *gate, const struct ipc_message *message)
+{
+	struct pending *p = map_get(&gate->pending, &message->head.id);
+	const struct ipc_meta *meta = message->body;
+	bool more = (message->head.flags & IPC_MORE) != 0;
+	struct err err = { 0 };
+	int r;
+
+	if (!p)
+		return; /* given up */
+	if (message->head.flags & IPC_ERROR)
+		r = error_of(message, &err);
+	else if (message->len < sizeof *meta)
+		r = err_set(&err, REASON_INTERNAL, NULL, "a malformed answer from the keeper");
+	else
+		r = p->on_answer(p, meta, meta + 1, message->len - sizeof *meta, more, &err);
+	if (r < 0 || !more)
+		finish_pending(gate, p, r, &err);
+	else
+		p->since_us = time_monotonic_us(); /* a long list is progress */
+}
+
+static char *copy_text(const char *at, size_t len)
+{
+	char *text = calloc(1, len + 1);
+
+	if (text)
+		memcpy(text, at, len);
+	return text;
+}
+
+static int copy_setup(struct gate *gate, const struct ipc_message *message, struct err *err)
+{
+	const struct ipc_setup *in = message->body;
+	const char *pem;
+
+	if (message->len < sizeof *in || in->cert_len > IPC_MAX || in->key_len > IPC_MAX ||
+		message->len != sizeof *in + in->cert_len + in->key_len ||
+		in->n_allowed > NODE_ALLOWED_MAX || in->n_trusted > NODE_PROXIES_MAX)
+		return err_set(err, REASON_INTERNAL, NULL, "a malformed set-up from the keeper");
+	if (!gate->setup)
+		gate->setup = malloc(sizeof *gate->setup);
+	if (!gate->setup)
+		return err_nomem(err);
+	*gate->setup = *in;
+	gate->allowed = (struct list){ gate->setup->allowed, in->n_allowed };
+	gate->trusted = (struct list){ gate->setup->trusted, in->n_trusted };
+	if (gate->server || !in->tls)
+		return 0;
+	pem = (const char *)(in + 1);
+	gate->cert_pem = copy_text(pem, in->cert_len);
+	gate->key_pem = copy_text(pem + in->cert_len, in->key_len);
+	return gate->cert_pem && gate->key_pem ? 0 : err_nomem(err);
+}
+
+static int gate_serve(struct gate *gate, struct err *err);
+
+static void take_setup(struct gate *gate, struct ipc_message *message)
+{
+	struct err err;
+	int r = copy_setup(gate, message, &err);
+
+	if (r >= 0 && !gate->server && message->fd >= 0) {
+		gate->listen_fd = message->fd;
+		message->fd = -1;
+		r = gate_serve(gate, &err);
+	}
+	if (r < 0) {
+		log_error("the API cannot be served", LOG_ERR(&err));
+		gate->stopping = true;
+	}
+}
+
+static void say_hello(struct gate *gate)
+{
+	struct ipc_head head = { .version = IPC_VERSION, .type = IPC_HELLO,
+		.flags = gate->server ? IPC_SERVING : 0 };
+
+	if (ipc_send(gate->ipc_fd, &head, NULL, 0, NULL, 0) <= 0)
+		log_warn("the keeper could not be greeted");
+}
+
+static void take_messages(struct gate *gate)
+{
+	static char body[IPC_MAX];
+	struct ipc_message message;
+
+	for (int i = 0; i < MESSAGES_A_TURN; i++) {
+		int r = ipc_receive(gate->ipc_fd, body, &message);
+
+		if (r < 0)
+			gate->stopping = true; /* main is gone */
+		if (r <= 0)
+			return;
+		switch (message.head.type) {
+		case IPC_HELLO: /* a new keeper knows nothing of what the old one had */
+			give_up_all(gate);
+			say_hello(gate);
+			break;
+		case IPC_SETUP: take_setup(gate, &message); break;
+		case IPC_ANSWER: take_answer(gate, &message); break;
+		default: log_error("the keeper sent something that is no answer"); break;
+		}
+		closep(&message.fd);
+		explicit_bzero(body, message.len);
+	}
+}
+
+/*
+ * Who may
+ */
+
+static bool in_list(const struct list *list, const struct cidr *source)
+{
+	const struct cidr *cidrs = list->at;
+
+	for (size_t i = 0; i < list->n; i++)
+		if (cidr_contains(&cidrs[i], source))
+			return true;
+	return false;
+}
+
+/* Only requests without a valid key are limited; those with one never are. */
+static int admit(struct http_request *req, struct err *err)
+{
+	struct gate *gate = req->app;
+	const char *key = http_header(req, "X-API-Key");
+	struct digest digest;
+
+	if (key) {
+		digest = digest_of(span_of(key));
+		if (digest_equal(&digest, &gate->setup->api_key)) {
+			req->caller = &gate->setup->api_key;
+			return 0;
+		}
+	}
+	if (limiter_take(gate->limiter, &req->source, time_monotonic_us()))
+		return 0;
+	return err_set(err, REASON_RATE_LIMITED, NULL, "too many requests");
+}
+
+static int authenticate(struct http_request *req, struct err *err)
+{
+	struct gate *gate = req->app;
+
+	if (gate->allowed.n && !in_list(&gate->allowed, &req->source))
+		return err_set(err, REASON_FORBIDDEN, NULL, "forbidden");
+	if (!req->caller)
+		return err_set(err, REASON_UNAUTHORIZED, "X-API-Key", "unauthorized");
+	return 0;
+}
+
+static int authorize(struct http_request *req, struct err *err)
+{
+	if (req->caller && req->route->perm == GATE_PERM_KEY)
+		return 0;
+	return err_set(err, REASON_FORBIDDEN, NULL, "forbidden");
+}
+
+bool gate_is_native(const struct http_request *req)
+{
+	return !strncmp(req->path, "/v1/", 4);
+}
+
+static void put_error(struct http_request *req, const struct err *err)
+{
+	if (gate_is_native(req))
+		http_problem(req, err);
+	else
+		compat_put_error(req, err);
+}
+
+static void no_route(struct http_request *req)
+{
+	struct err err;
+
+	if (!gate_is_native(req)) {
+		compat_no_route(req);
+		return;
+	}
+	(void)err_set(&err, REASON_NOT_FOUND, NULL, "there is nothing at this address");
+	req->status = 404;
+	http_problem(req, &err);
+}
+
+static void log_request(const struct http_request *req)
+{
+	char source[CIDR_TEXT_SIZE];
+
+	if (!strcmp(req->path, "/healthz") || !strcmp(req->path, "/readyz"))
+		return;
+	log_info("request", LOG_STR("method", req->method_name), LOG_STR("path", req->path),
+		LOG_INT("status", req->status),
+		LOG_INT("us", time_monotonic_us() - req->started_us),
+		LOG_STR("ip", cidr_format_address(source, &req->source)),
+		LOG_STR("request_id", req->id),
+		req->err.reason ? LOG_STR("reason", err_slug(req->err.reason))
+				: (struct log_field){ 0 });
+}
+
+/*
+ * Serving
+ */
+
+static int gate_serve(struct gate *gate, struct err *err)
+{
+	struct http_tls tls = { gate->cert_pem, gate->key_pem };
+	struct http_conf conf = { .listen_fd = gate->listen_fd,
+		.tls = gate->setup->tls ? &tls : NULL, .trusted_proxies = &gate->trusted,
+		.max_connections = MAX_CONNECTIONS, .idle_s = 120, .head_s = 10 };
+	struct http_app app = { .ctx = gate, .routes = gate_routes, .n_routes = gate_n_routes,
+		.headers = headers, .max_body = MAX_BODY, .max_answer = MAX_ANSWER,
+		.arena_size = REQUEST_ARENA, .no_405 = true, .admit = admit,
+		.authenticate = authenticate, .authorize = authorize, .no_route = no_route,
+		.put_error = put_error, .done = log_request };
+	int r = http_server_start(&conf, &app, &gate->server, err);
+
+	if (r < 0)
+		return r;
+	log_notice("serving", LOG_STR("tls", gate->setup->tls ? "on" : "off"));
+	gate->listen_fd = -1; /* the server's */
+	return 0;
+}
+
+static int drop_privileges(struct err *err)
+{
+	struct passwd *user = getpwnam("_wgkeeper-node");
+	uid_t uid = user ? user->pw_uid : FALLBACK_UID;
+	gid_t gid = user ? user->pw_gid : FALLBACK_UID;
+
+	if (geteuid() == 0 &&
+		(setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0 ||
+			setresuid(uid, uid, uid) < 0))
+		return err_set(err, REASON_INTERNAL, NULL, "cannot become uid %u: %s", uid,
+			strerror(errno));
+	if (geteuid() == 0 || getegid() == 0)
+		return err_set(err, REASON_INTERNAL, NULL, "the gate does not run as root");
+	capng_clear(CAPNG_SELECT_BOTH);
+	(void)capng_apply(CAPNG_SELECT_BOTH);
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || capng_have_capabilities(CAPNG_SELECT_CAPS))
+		return err_set(err, REASON_INTERNAL, NULL, "the gate still has capabilities");
+	return 0;
+}
+
+static int watch(int epoll_fd, int fd, struct err *err)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.fd = fd };
+
+	if (fd < 0 || epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0)
+		return err_set(err, REASON_INTERNAL, NULL, "epoll: %s", strerror(errno));
+	return 0;
+}
+
+static int wait_ms(struct gate *gate)
+{
+	int wait = gate->server ? http_server_wait_ms(gate->server) : -1;
+
+	/* a second is the beat of the reaper and of time-outs */
+	return wait < 0 || wait > 1000 ? 1000 : wait;
+}
+
+static int loop(struct gate *gate, int epoll_fd, int signal_fd, struct err *err)
+{
+	struct epoll_event events[4];
+	bool server_watched = false;
+	int64_t reaped_us = 0;
+
+	while (!gate->stopping) {
+		int n = epoll_wait(epoll_fd, events, N_ELEMENTS(events), wait_ms(gate));
+
+		for (int i = 0; i < n; i++)
+			gate->stopping |= events[i].data.fd == signal_fd;
+		take_messages(gate);
+		if (!gate->server)
+			continue;
+		if (!server_watched && watch(epoll_fd, http_server_fd(gate->server), err) < 0)
+			return -ERR_INTERNAL;
+		server_watched = true;
+		http_server_turn(gate->server);
+		if (time_monotonic_us() - reaped_us > USEC_PER_SEC) {
+			reaped_us = time_monotonic_us();
+			http_server_reap(gate->server);
+			give_up_old(gate);
+		}
+	}
+	return 0;
+}
+
+/* What the keeper still answers is still sent. */
+static void finish(struct gate *gate)
+{
+	int64_t until = time_monotonic_us() + 5 * USEC_PER_SEC;
+
+	if (!gate->server)
+		return;
+	while (gate->oldest && time_monotonic_us() < until) {
+		take_messages(gate);
+		http_server_turn(gate->server);
+		usleep(2000);
+	}
+	give_up_all(gate);
+	http_server_stop(gate->server, 2000);
+}
+
+static void done(struct gate *gate)
+{
+	if (gate->setup)
+		explicit_bzero(gate->setup, sizeof *gate->setup);
+	if (gate->key_pem)
+		explicit_bzero(gate->key_pem, strlen(gate->key_pem));
+	free(gate->setup);
+	free(gate->cert_pem);
+	free(gate->key_pem);
+	limiter_free(gate->limiter);
+	map_done(&gate->pending);
+	closep(&gate->listen_fd);
+}
+
+static int run(struct gate *gate, struct err *err)
+{
+	scoped(closep) int epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	scoped(closep) int signal_fd = -1;
+	sigset_t signals;
+	int r = drop_privileges(err);
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	signal_fd = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
+	if (r >= 0 && !gate->limiter)
+		r = err_nomem(err);
+	if (r >= 0)
+		r = watch(epoll_fd, gate->ipc_fd, err);
+	if (r >= 0)
+		r = watch(epoll_fd, signal_fd, err);
+	if (r < 0)
+		return r;
+	say_hello(gate);
+	r = loop(gate, epoll_fd, signal_fd, err);
+	finish(gate);
+	return r;
+}
+
+int gate_main(int ipc_fd)
+{
+	struct gate gate = { .ipc_fd = ipc_fd, .listen_fd = -1,
+		.limiter = limiter_new(LIMIT_SLOTS, limit_rate, limit_burst) };
+	const char *debug = getenv("DEBUG");
+	struct err err;
+	int r;
+
+	gate.debug = debug && (!strcasecmp(debug, "true") || !strcmp(debug, "1"));
+	map_init(&gate.pending, struct pending, id);
+	r = run(&gate, &err);
+	if (r < 0)
+		log_error("the gate cannot run", LOG_ERR(&err));
+	done(&gate);
+	return r < 0 ? 1 : 0;
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#pragma once
+
+/*
+ * The gate: HTTP for the keeper, without any of its privileges.
+ *
+ * One thread: libmicrohttpd in our own loop beside the socketpair. A handler turns its
+ * request into a message and leaves it pending; the keeper's answer finds it again by
+ * number. The gate knows the HTTPS key and the digest of the API key, nothing else.
+ */
+
+#include "base/map.h"
+#include "http/limit.h"
+#include "http/server.h"
+#include "node/ipc.h"
+
+enum {
+	GATE_PERM_KEY = HTTP_PERM_ANYONE + 1, /* a valid API key */
+	GATE_PENDING_MAX = 4096,
+	GATE_TIMEOUT_US = 15000000,
+};
+
+struct gate;
+struct pending;
+
+/** What becomes of the keeper's answer: called for each message of it, `more` for all but the last. The
+ * records stand behind the meta. Returns 0, or negative with `err`. */
+typedef int gate_on_answer(struct pending *pending, const struct ipc_meta *meta, const void *records,
+	size_t len, bool more, struct err *err);
+
+/** A request that the keeper has. */
+struct pending {
+	uint64_t id;
+	struct http_request *req;
+	gate_on_answer *on_answer;
+	int64_t since_us;
+	size_t n_sent;  /* records written so far */
+	int64_t last;   /* revision of the last of them */
+	bool is_change;
+	struct pending *next; /* in the order of their coming */
+	struct pending *prev;
+};
+
+struct gate {
+	int ipc_fd, listen_fd;
+	struct http_server *server;
+	struct ipc_setup *setup; /* as the keeper sent it; wiped */
+	char *cert_pem, *key_pem;
+	struct list allowed, trusted;
+	struct limiter *limiter;
+	struct map pending; /* by id */
+	struct pending *oldest, *newest;
+	uint64_t last_id;
+	bool debug, stopping;
+};
+
+/** Serves until told to stop. Returns the process' exit status. */
+int gate_main(int ipc_fd);
+
+/** Sends a request of `type` to the keeper and leaves `req` pending. HTTP_PENDING, or REASON_BUSY,
+ * REASON_KEEPER_AWAY. */
+int gate_ask(struct http_request *req, enum ipc_type type, const void *body, size_t len,
+	gate_on_answer *on_answer, struct err *err) must_check;
+
+extern const struct route gate_routes[];
+extern const size_t gate_n_routes;
+
+/** compat.c: bodies of failures, and answers without a route, on the published surface. */
+void compat_put_error(struct http_request *req, const struct err *err);
+void compat_no_route(struct http_request *req);
+
+/** Whether a request is on the native surface. */
+bool gate_is_native(const struct http_request *req);
+
+/** The node's record behind a meta, checked; NULL and `err` when it is malformed. */
+const struct ipc_node *gate_node(const void *records, size_t len, struct err *err);
+
+/** The i-th peer behind a meta, or NULL when there is none (or it is malformed). */
+const struct ipc_peer *gate_peer(const void *records, size_t len, size_t i);

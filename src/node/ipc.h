@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#pragma once
+
+/*
+ * What gate and keeper say to each other over their socketpair.
+ *
+ * SOCK_SEQPACKET, one message a packet of at most IPC_MAX bytes: a head, then a body of
+ * fixed size by type, or whole records. Both ends are one binary, so structs travel as
+ * they are; each end still believes nothing: sizes, enums and texts are checked by
+ * ipc_receive() and ipc_check(). An answer has the request's id; IPC_MORE says that
+ * another follows.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/cidr.h"
+#include "base/err.h"
+#include "base/key.h"
+#include "base/uuid.h"
+#include "crypto/digest.h"
+#include "node/conf.h"
+
+enum { IPC_VERSION = 1, IPC_MAX = 60 * 1024, IPC_LABEL_SIZE = 65, IPC_NAME_SIZE = 64 };
+
+enum ipc_type {
+	IPC_HELLO = 1, /* either way: I have just started */
+	IPC_SETUP,     /* keeper → gate: how to serve; ipc_setup, then PEM texts; the listening socket */
+
+	/* gate → keeper: reads */
+	IPC_STATS,    /* → ipc_stats */
+	IPC_NODE,     /* → ipc_node */
+	IPC_LIST,     /* ipc_range → ipc_peer records */
+	IPC_GET,      /* ipc_id → one ipc_peer, with the device's part */
+	IPC_CHANGES,  /* ipc_range → ipc_peer records, ended ones too */
+	IPC_COUNTERS, /* ipc_range → ipc_peer records that moved */
+	IPC_KEY,      /* ipc_key → ipc_key_answer */
+
+	/* gate → keeper: changes */
+	IPC_CREATE, /* ipc_create → ipc_created: make or rotate, keys made here */
+	IPC_REMOVE, /* ipc_id → nothing */
+	IPC_PUT,    /* ipc_put → one ipc_peer */
+	IPC_END,    /* ipc_end → ipc_ended */
+
+	IPC_ANSWER, /* keeper → gate */
+	IPC_N_TYPES,
+};
+
+enum ipc_flag {
+	IPC_MORE = 1 << 0,  /* of an answer: not the last */
+	IPC_ERROR = 1 << 1, /* of an answer: its body is an ipc_error */
+	IPC_SERVING = 1 << 2, /* of the gate's hello: it has the listening socket */
+};
+
+struct ipc_head {
+	uint16_t version, type;
+	uint32_t flags;
+	uint64_t id;
+	struct digest caller; /* SHA-256 of the key that the caller showed */
+};
+
+/** In front of every answer that is no error. */
+struct ipc_meta {
+	struct uuid epoch;
+	int64_t revision, device_read_us, cursor;
+	uint32_t n_records, device; /* enum node_device */
+	uint64_t total;             /* of a list */
+};
+
+struct ipc_error {
+	uint32_t reason;
+	char field[48], msg[256];
+};
+
+struct ipc_setup {
+	struct digest api_key;
+	uint32_t tls, n_allowed, n_trusted, cert_len, key_len;
+	int64_t started_us;
+	struct cidr allowed[NODE_ALLOWED_MAX], trusted[NODE_PROXIES_MAX];
+	/* then the certificate's and the key's PEM text */
+};
+
+struct ipc_id {
+	struct uuid id;
+};
+
+struct ipc_range {
+	int64_t after, offset, limit;
+};
+
+struct ipc_key {
+	struct wgkey key;
+};
+
+/** A peer on its way out; texts are NUL-terminated. */
+struct ipc_peer {
+	struct uuid id;
+	struct wgkey public_key;
+	struct cidr address[2], endpoint;
+	int64_t created_us, expires_us, ended_us, generation, revision, last_handshake_us;
+	uint64_t rx_bytes, tx_bytes;
+	int32_t keepalive;
+	uint16_t endpoint_port;
+	uint8_t state, end_reason, has_preshared_key;
+	char label[IPC_LABEL_SIZE];
+};
+
+struct ipc_pool {
+	struct cidr subnet, server;
+	uint64_t size, used, resting;
+};
+
+struct ipc_node {
+	struct uuid id;
+	struct wgkey public_key;
+	char name[IPC_NAME_SIZE], interface[16], endpoint[272], remedy[192];
+	struct ipc_pool pools[2];
+	uint64_t peers, suspended, possible, active, connected, unmanaged, altered, missing;
+	int64_t started_us;
+	uint16_t listen_port;
+	uint8_t n_pools, backend, forwarding;
+};
+
+struct ipc_key_answer {
+	struct uuid peer_id;
+	uint8_t on_device, in_store, state;
+};
+
+struct ipc_create {
+	struct uuid id;
+	int64_t expires_us; /* 0: not given */
+	uint8_t n_families, families[2];
+};
+
+struct ipc_created {
+	struct uuid id;
+	struct wgkey server_key, public_key, private_key, preshared_key;
+	struct cidr address[2];
+	uint16_t listen_port;
+};
+
+struct ipc_put {
+	struct uuid id;
+	struct wgkey public_key, preshared_key;
+	struct cidr address[2];
+	int64_t expires_us, generation;
+	int32_t keepalive;
+	uint8_t suspended, n_addresses, n_families, families[2];
+	char label[IPC_LABEL_SIZE];
+};
+
+struct ipc_end {
+	struct uuid id;
+	int64_t generation;
+};
+
+struct ipc_ended {
+	int64_t generation, confirmed_us;
+};
+
+/** A received message: the head, and its body in the receiver's buffer. */
+struct ipc_message {
+	struct ipc_head head;
+	const void *body;
+	size_t len;
+	int fd; /* that came along, or -1; the receiver's to close */
+};
+
+/** Sends a head and up to two pieces of body in one packet. 1: sent; 0: the socket is full; negative: it
+ * is gone. Never waits. */
+int ipc_send(int fd, const struct ipc_head *head, const void *body, size_t len, const void *more,
+	size_t more_len) must_check;
+
+/** As ipc_send, with a descriptor. */
+int ipc_send_fd(int fd, const struct ipc_head *head, const void *body, size_t len, int passed)
+	must_check;
+
+/** Receives one packet into `buf` (IPC_MAX bytes). 1: there is one, well-formed; 0: none waits; negative:
+ * the socket is gone. What is malformed is dropped with a log line. */
+int ipc_receive(int fd, void *buf, struct ipc_message *ret_message) must_check;
+
+/** Whether a request's body has its type's size and sense; for what comes from the gate. */
+bool ipc_request_ok(const struct ipc_message *message);
+
+/** Whether the type is one of those that change something. */
+bool ipc_is_change(unsigned type);

@@ -1,0 +1,468 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "db/db.h"
+#include "log/log.h"
+#include "model/node_api.h"
+#include "node/keeper/keeper.h"
+#include "wg/link.h"
+
+struct op *op_new(uint64_t id, unsigned type, const struct uuid *peer)
+{
+	struct op *op = calloc(1, sizeof *op);
+
+	if (!op)
+		return NULL;
+	op->id = id;
+	op->type = type;
+	op->peer = *peer;
+	return op;
+}
+
+void op_free(struct op *op)
+{
+	if (!op)
+		return;
+	if (op->created)
+		explicit_bzero(op->created, sizeof *op->created);
+	free(op->created);
+	explicit_bzero(op, sizeof *op);
+	free(op);
+}
+
+/*
+ * Memory, and the way back
+ */
+
+int batch_remember(struct keeper *k, struct peer *peer, bool is_new, bool removed, struct err *err)
+{
+	scoped(freep) struct undo *undo = calloc(1, sizeof *undo);
+	scoped(peer_freep) struct peer *before = NULL;
+
+	if (!undo)
+		return err_nomem(err);
+	if (!is_new && !removed) {
+		before = malloc(sizeof *before);
+		if (!before)
+			return err_nomem(err);
+		*before = *peer;
+		before->label = peer->label ? strdup(peer->label) : NULL;
+		if (peer->label && !before->label)
+			return err_nomem(err);
+	}
+	undo->peer = peer;
+	undo->before = TAKE(before);
+	undo->removed = removed;
+	STAILQ_INSERT_HEAD(&k->undo, undo, link); /* undone in reverse */
+	undo = NULL;
+	return 0;
+}
+
+static void free_addresses(struct keeper *k, const struct peer *peer,
+	void (*back)(struct pool *pool, const struct cidr *address))
+{
+	for (unsigned p = 0; p < k->n_pools; p++)
+		for (unsigned a = 0; a < 2; a++)
+			if (peer->address[a].family &&
+				peer->address[a].family == k->pools[p].subnet.family)
+				back(&k->pools[p], &peer->address[a]);
+}
+
+static void rest_now(struct pool *pool, const struct cidr *address)
+{
+	pool_free(pool, address, time_now().us);
+}
+
+/* What was removed is really gone now; its addresses rest. */
+static void forget_undo(struct keeper *k)
+{
+	struct undo *undo;
+
+	while ((undo = STAILQ_FIRST(&k->undo))) {
+		STAILQ_REMOVE_HEAD(&k->undo, link);
+		if (undo->removed) {
+			free_addresses(k, undo->peer, rest_now);
+			peer_free(undo->peer);
+		}
+		peer_free(undo->before);
+		free(undo);
+	}
+}
+
+static void restore(struct keeper *k, struct undo *undo)
+{
+	struct peer *peer = undo->peer, *before = undo->before;
+	struct err err;
+	int r;
+
+	if (undo->removed) {
+		r = peers_add(&k->peers, peer, &err);
+	} else if (!before) {
+		peers_remove(&k->peers, peer);
+		free_addresses(k, peer, pool_undo);
+		peer_free(peer);
+		return;
+	} else {
+		r = peers_rekey(&k->peers, peer, &before->public_key, &err);
+		peer->preshared_key = before->preshared_key;
+		peer->expires_at = before->expires_at;
+		peer->generation = before->generation;
+		peer->revision = before->revision;
+		peer->keepalive = before->keepalive;
+		peer->suspended = before->suspended;
+		free(peer->label);
+		peer->label = TAKE(before->label);
+		if (r >= 0)
+			r = peers_rearm(&k->peers, peer, &err);
+	}
+	if (r < 0) { /* no memory even to go back: the store is right, this process is not */
+		log_error("a change could not be taken back", LOG_ERR(&err));
+		k->stopping = true;
+		k->exit_status = KEEPER_EXIT_STORE;
+	}
+}
+
+static void undo_all(struct keeper *k)
+{
+	struct undo *undo;
+
+	while ((undo = STAILQ_FIRST(&k->undo))) {
+		STAILQ_REMOVE_HEAD(&k->undo, link);
+		restore(k, undo);
+		peer_free(undo->before);
+		free(undo);
+	}
+}
+
+/*
+ * Answers
+ */
+
+static void log_change(const struct op *op)
+{
+	static const char *const events[IPC_N_TYPES] = {
+		[IPC_CREATE] = "audit.peer_created",
+		[IPC_PUT] = "audit.peer_put",
+		[IPC_REMOVE] = "audit.peer_deleted",
+		[IPC_END] = "audit.peer_ended",
+	};
+	char id[UUID_TEXT_SIZE], key[WGKEY_TEXT_SIZE];
+	const char *event = op->id ? events[op->type] : "audit.peer_expired";
+
+	uuid_format(id, &op->peer);
+	wgkey_format(key, &op->key);
+	log_info(event, LOG_STR("peer", id), LOG_STR("public_key", key),
+		LOG_INT("revision", op->revision));
+}
+
+static void answer_op(struct keeper *k, struct op *op, int64_t confirmed_us)
+{
+	struct peer *peer = peers_by_id(&k->peers, &op->peer);
+	struct ipc_ended ended = { op->generation, confirmed_us };
+	struct ipc_peer record;
+
+	log_change(op);
+	switch (op->type) {
+	case IPC_CREATE:
+		answer_records(k, op->id, op->created, sizeof *op->created, 1);
+		break;
+	case IPC_PUT:
+		if (peer) {
+			answer_peer(peer, &record);
+			answer_records(k, op->id, &record, sizeof record, 1);
+		} else { /* ended while it was at the device */
+			(void)err_set(&op->err, REASON_PEER_ENDED, NULL, "the peer has ended meanwhile");
+			answer_error(k, op->id, &op->err);
+		}
+		break;
+	default: answer_records(k, op->id, &ended, sizeof ended, 1); break;
+	}
+}
+
+/* A new peer that its device refused never was: row and address go again. */
+static void take_back(struct keeper *k, struct op *op)
+{
+	struct peer *peer = peers_by_id(&k->peers, &op->peer);
+	struct err err;
+	int r;
+
+	if (!peer || !wgkey_equal(&peer->public_key, &op->key))
+		return;
+	r = store_begin(k->store, &err);
+	if (r >= 0)
+		r = store_undo(k->store, peer, &err);
+	if (r >= 0)
+		r = store_commit(k->store, &err);
+	if (r < 0) {
+		store_rollback(k->store);
+		log_error("a refused peer could not be taken back", LOG_ERR(&err));
+		k->unknown = true;
+		return;
+	}
+	peers_remove(&k->peers, peer);
+	free_addresses(k, peer, pool_undo);
+	peer_free(peer);
+}
+
+static void fail_op(struct keeper *k, struct op *op, const struct err *err)
+{
+	answer_error(k, op->id, err);
+	op_free(op);
+}
+
+/* The key must be absent from a reading that begins from now on. */
+static void confirm_removal(struct keeper *k, struct op *op)
+{
+	struct waiter *waiter = calloc(1, sizeof *waiter);
+	struct err err;
+
+	if (!waiter) {
+		(void)err_nomem(&err);
+		fail_op(k, op, &err);
+		return;
+	}
+	waiter->since_us = time_monotonic_us();
+	waiter->id = op->id;
+	waiter->type = op->type;
+	waiter->op = op;
+	waiter->key = op->key;
+	waiter->watches = true;
+	dump_wait(k, waiter);
+}
+
+static void finish_op(struct keeper *k, struct op *op)
+{
+	struct peer *peer;
+
+	if (op->r < 0) {
+		if (op->made && op->err.reason == REASON_DEVICE)
+			take_back(k, op);
+		else if (op->err.reason != REASON_DEVICE_AWAY)
+			k->unknown = true; /* the device is brought in line after a reading */
+		fail_op(k, op, &op->err);
+		return;
+	}
+	if (op->removes) {
+		confirm_removal(k, op);
+		return;
+	}
+	peer = peers_by_id(&k->peers, &op->peer);
+	if (peer && wgkey_equal(&peer->public_key, &op->key)) {
+		peer->on_device = !peer->suspended;
+		peer->placed_us = time_monotonic_us();
+	}
+	answer_op(k, op, 0);
+	op_free(op);
+}
+
+void batch_confirmed(struct keeper *k, struct op *op, struct timestamp at)
+{
+	answer_op(k, op, at.us);
+	op_free(op);
+}
+
+void batch_unconfirmed(struct keeper *k, struct op *op, const struct err *err)
+{
+	fail_op(k, op, err);
+}
+
+/*
+ * Commit, and on to the device
+ */
+
+/* With no interface there is no key on it either. */
+static void finish_without_device(struct keeper *k, struct op *op)
+{
+	struct link_info link;
+	struct err err;
+
+	if (op->removes && link_get(k->conf.interface, &link, &err) == -ERR_UNAVAILABLE) {
+		answer_op(k, op, time_now().us);
+		op_free(op);
+		return;
+	}
+	(void)err_set(&err, REASON_DEVICE_AWAY, NULL,
+		"the change is stored, but the interface does not answer; it is applied when it "
+		"is back");
+	fail_op(k, op, &err);
+}
+
+static size_t count_changes(const struct op_list *ops)
+{
+	const struct op *op;
+	size_t n = 0;
+
+	STAILQ_FOREACH(op, ops, link)
+		n += op->n_changes;
+	return n;
+}
+
+static int send_to_device(struct keeper *k, struct batch *batch, struct err *err)
+{
+	size_t n = count_changes(&batch->ops), i = 0;
+	scoped(freep) struct wgdev_change *changes = calloc(n + 1, sizeof *changes);
+	struct op *op;
+	int r;
+
+	if (!changes)
+		return err_nomem(err);
+	STAILQ_FOREACH(op, &batch->ops, link) {
+		memcpy(changes + i, op->changes, op->n_changes * sizeof *changes);
+		i += op->n_changes;
+	}
+	r = wgdev_apply(k->dev, changes, n, batch->ticket, err);
+	explicit_bzero(changes, n * sizeof *changes);
+	return r;
+}
+
+static void finish_batch(struct keeper *k, struct batch *batch)
+{
+	struct op *op;
+
+	while ((op = STAILQ_FIRST(&batch->ops))) {
+		STAILQ_REMOVE_HEAD(&batch->ops, link);
+		finish_op(k, op);
+	}
+	free(batch);
+}
+
+static void to_device(struct keeper *k, struct op_list *ops)
+{
+	struct batch *batch;
+	struct err err;
+	struct op *op;
+	int r;
+
+	if (k->state == DEVICE_AWAY) {
+		while ((op = STAILQ_FIRST(ops))) {
+			STAILQ_REMOVE_HEAD(ops, link);
+			finish_without_device(k, op);
+		}
+		return;
+	}
+	batch = calloc(1, sizeof *batch);
+	if (batch) {
+		batch->ticket = ++k->tickets;
+		STAILQ_INIT(&batch->ops);
+		STAILQ_CONCAT(&batch->ops, ops);
+		if (count_changes(&batch->ops) == 0) {
+			finish_batch(k, batch);
+			return;
+		}
+		r = send_to_device(k, batch, &err);
+		TAILQ_INSERT_TAIL(&k->batches, batch, link);
+		if (r < 0)
+			batch_applied(k, batch->ticket, r, &err);
+		return;
+	}
+	(void)err_nomem(&err);
+	k->unknown = true;
+	while ((op = STAILQ_FIRST(ops))) {
+		STAILQ_REMOVE_HEAD(ops, link);
+		fail_op(k, op, &err);
+	}
+}
+
+/* Nothing was kept. Removals leave the device all the same: less access is the safe side. */
+static void commit_failed(struct keeper *k, const struct err *err)
+{
+	struct wgdev_change change;
+	struct err ignored;
+	struct op *op;
+
+	undo_all(k);
+	log_error("a batch of changes could not be stored", LOG_ERR(err));
+	while ((op = STAILQ_FIRST(&k->staged))) {
+		STAILQ_REMOVE_HEAD(&k->staged, link);
+		change = (struct wgdev_change){ .public_key = op->key, .remove = true };
+		if (op->removes && k->dev && wgdev_apply(k->dev, &change, 1, TICKET_NOBODY, &ignored) < 0)
+			k->unknown = true;
+		fail_op(k, op, err);
+	}
+	if (db_is_broken(err)) {
+		/* never a second try: what is on disk is not known. A new process reads it. */
+		k->stopping = true;
+		k->exit_status = KEEPER_EXIT_STORE;
+	}
+}
+
+void batch_abort(struct keeper *k, const struct err *err)
+{
+	store_rollback(k->store);
+	commit_failed(k, err);
+}
+
+void batch_commit(struct keeper *k)
+{
+	struct op_list ops = STAILQ_HEAD_INITIALIZER(ops);
+	struct err err;
+
+	if (STAILQ_EMPTY(&k->staged))
+		return;
+	if (store_commit(k->store, &err) < 0) {
+		commit_failed(k, &err);
+		return;
+	}
+	forget_undo(k);
+	STAILQ_CONCAT(&ops, &k->staged);
+	to_device(k, &ops);
+}
+
+/*
+ * The device's answers
+ */
+
+static struct batch *batch_of(struct keeper *k, uint64_t ticket)
+{
+	struct batch *batch;
+
+	TAILQ_FOREACH(batch, &k->batches, link)
+		if (batch->ticket == ticket)
+			return batch;
+	return NULL;
+}
+
+void batch_refused(struct keeper *k, uint64_t ticket, size_t index, const struct err *err)
+{
+	struct batch *batch = batch_of(k, ticket);
+	struct op *op;
+	size_t n = 0;
+
+	if (!batch)
+		return;
+	STAILQ_FOREACH(op, &batch->ops, link) {
+		n += op->n_changes;
+		if (index < n) {
+			op->r = -ERR_INTERNAL;
+			op->err = *err;
+			return;
+		}
+	}
+}
+
+void batch_applied(struct keeper *k, uint64_t ticket, int r, const struct err *err)
+{
+	struct batch *batch = batch_of(k, ticket);
+	struct op *op;
+
+	if (!batch)
+		return;
+	TAILQ_REMOVE(&k->batches, batch, link);
+	/* refused changes were named one by one; anything else befell them all */
+	if (r < 0 && err->reason != REASON_DEVICE)
+		STAILQ_FOREACH(op, &batch->ops, link) {
+			op->r = r;
+			op->err = *err;
+		}
+	finish_batch(k, batch);
+}
+
+void batch_fail_all(struct keeper *k, const struct err *err)
+{
+	struct batch *batch;
+
+	while ((batch = TAILQ_FIRST(&k->batches)))
+		batch_applied(k, batch->ticket, -(int)err_class(err->reason), err);
+}

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * WireGuard has no reading of one peer, so every question to the device is a reading of all of it. One
+ * runs at a time, and all who may be answered by it share it.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "log/log.h"
+#include "node/keeper/keeper.h"
+
+enum { ACTIVE_S = 120, CONNECTED_S = 180 }; /* as published; WireGuard's reject-after time */
+
+static void serve(struct keeper *k, struct waiter *waiter, int r, const struct err *err)
+{
+	struct err still;
+
+	if (!waiter->op) {
+		read_serve(k, waiter, r, err);
+	} else if (r < 0) {
+		batch_unconfirmed(k, waiter->op, err);
+	} else if (waiter->seen) {
+		(void)err_set(&still, REASON_DEVICE, NULL,
+			"the key is still on the interface; the end is stored and will be tried again");
+		k->unknown = true;
+		batch_unconfirmed(k, waiter->op, &still);
+	} else {
+		batch_confirmed(k, waiter->op, k->read_at);
+	}
+	free(waiter);
+}
+
+void dump_wait(struct keeper *k, struct waiter *waiter)
+{
+	bool fresh = k->read_us && k->read_us >= waiter->since_us && !k->unknown;
+
+	if (fresh && !waiter->watches && k->state == DEVICE_READY) {
+		serve(k, waiter, 0, NULL);
+		return;
+	}
+	TAILQ_INSERT_TAIL(&k->waiters, waiter, link);
+}
+
+/* The waiters that this reading answers; those with a key are found by it meanwhile. */
+static void enlist(struct keeper *k)
+{
+	struct waiter *waiter, *first;
+
+	TAILQ_FOREACH(waiter, &k->waiters, link) {
+		waiter->in_dump = true;
+		waiter->seen = false;
+		waiter->same = NULL;
+		if (!waiter->watches)
+			continue;
+		first = map_get(&k->watched, &waiter->key);
+		if (first) {
+			waiter->same = first->same;
+			first->same = waiter;
+		} else if (!map_put(&k->watched, waiter)) {
+			waiter->in_dump = false; /* the next one */
+		}
+	}
+}
+
+void dump_start(struct keeper *k)
+{
+	struct err err;
+
+	if (wgdev_is_dumping(k->dev))
+		return;
+	if (TAILQ_EMPTY(&k->waiters) && k->state == DEVICE_READY && !k->unknown)
+		return;
+	if (wgdev_dump(k->dev, &err) < 0) {
+		log_debug("no reading of the device", LOG_ERR(&err));
+		return;
+	}
+	k->dumps++;
+	k->dump_began_us = time_monotonic_us();
+	k->dump_began_at = time_now();
+	k->device_peers = k->own_peers = k->unmanaged = k->altered = 0;
+	k->active = k->connected = 0;
+	k->n_strangers = 0;
+	enlist(k);
+}
+
+static bool within(const struct keeper *k, struct timestamp handshake, int64_t seconds)
+{
+	return handshake.us && k->dump_began_at.us - handshake.us <= seconds * USEC_PER_SEC;
+}
+
+static bool has_address(const struct wgdev_peer *on_device, const struct cidr *address)
+{
+	for (unsigned i = 0; i < on_device->n_allowed && i < WGDEV_ALLOWED_MAX; i++)
+		if (cidr_equal(&on_device->allowed[i], address))
+			return true;
+	return false;
+}
+
+static bool is_altered(const struct peer *peer, const struct wgdev_peer *on_device)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < 2; i++) {
+		if (!peer->address[i].family)
+			continue;
+		n++;
+		if (!has_address(on_device, &peer->address[i]))
+			return true;
+	}
+	return n != on_device->n_allowed || peer->keepalive != on_device->keepalive ||
+	       !wgkey_equal(&peer->preshared_key, &on_device->preshared_key);
+}
+
+static void update(struct keeper *k, struct peer *peer, const struct wgdev_peer *seen)
+{
+	if (peer->last_handshake.us != seen->last_handshake.us || peer->rx_bytes != seen->rx_bytes ||
+		peer->tx_bytes != seen->tx_bytes)
+		peer->moved_dump = k->dumps;
+	peer->seen_dump = k->dumps;
+	peer->rx_bytes = seen->rx_bytes;
+	peer->tx_bytes = seen->tx_bytes;
+	peer->last_handshake = seen->last_handshake;
+	peer->endpoint = seen->endpoint;
+	peer->endpoint_port = seen->endpoint_port;
+	peer->altered = is_altered(peer, seen);
+	k->own_peers++;
+	k->altered += peer->altered;
+	k->connected += within(k, seen->last_handshake, CONNECTED_S);
+}
+
+void dump_peer(struct keeper *k, const struct wgdev_peer *seen)
+{
+	struct peer *peer = peers_by_key(&k->peers, &seen->public_key);
+	struct waiter *waiter = map_get(&k->watched, &seen->public_key);
+
+	for (; waiter; waiter = waiter->same)
+		waiter->seen = true;
+	k->device_peers++;
+	k->active += within(k, seen->last_handshake, ACTIVE_S);
+	if (peer && !peer->suspended)
+		update(k, peer, seen);
+	else
+		device_stranger(k, seen);
+}
+
+/* Live peers that the device should have had when the reading began. */
+static uint64_t count_missing(const struct keeper *k)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < k->peers.n; i++) {
+		const struct peer *peer = k->peers.order[i];
+
+		n += peer->on_device && peer->placed_us < k->dump_began_us &&
+		     peer->seen_dump != k->dumps;
+	}
+	return n;
+}
+
+static void serve_all(struct keeper *k, int r, const struct err *err, bool everybody)
+{
+	struct waiter *waiter = TAILQ_FIRST(&k->waiters), *next;
+	struct waiter_list served = TAILQ_HEAD_INITIALIZER(served);
+
+	map_done(&k->watched);
+	for (; waiter; waiter = next) {
+		next = TAILQ_NEXT(waiter, link);
+		if (!waiter->in_dump && !everybody)
+			continue;
+		TAILQ_REMOVE(&k->waiters, waiter, link);
+		TAILQ_INSERT_TAIL(&served, waiter, link);
+	}
+	/* serving may put new waiters on the list */
+	while ((waiter = TAILQ_FIRST(&served))) {
+		TAILQ_REMOVE(&served, waiter, link);
+		serve(k, waiter, r, err);
+	}
+}
+
+void dump_done(struct keeper *k, const struct wgdev_interface *interface, int r,
+	const struct err *err)
+{
+	if (r < 0) {
+		log_warn("the device could not be read", LOG_ERR(err));
+		serve_all(k, r, err, false);
+		device_lost(k, err);
+		return;
+	}
+	k->read_dump = k->dumps;
+	k->read_us = k->dump_began_us;
+	k->read_at = k->dump_began_at;
+	k->missing = k->own_peers < k->peers.n ? count_missing(k) : 0;
+	device_reconcile(k, interface);
+	serve_all(k, 0, NULL, false);
+}
+
+void dump_fail_all(struct keeper *k, const struct err *err)
+{
+	serve_all(k, -(int)err_class(err->reason), err, true);
+}

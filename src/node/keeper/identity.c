@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "conf/conf.h"
+#include "http/cert.h"
+#include "log/log.h"
+#include "node/keeper/keeper.h"
+
+enum { PATH_SIZE = 512, KEY_FILE_MAX = 256, PEM_MAX = 64 * 1024, CONF_MAX = 1024 * 1024 };
+
+static int file_error(const char *path, struct err *err)
+{
+	return err_set(err, REASON_CONFIG, "state_dir", "cannot write '%s': %s", path,
+		strerror(errno));
+}
+
+int identity_state_dir(const struct node_conf *conf, struct err *err)
+{
+	struct stat st;
+
+	if (mkdir(conf->state_dir, 0700) < 0 && errno != EEXIST)
+		return err_set(err, REASON_CONFIG, "state_dir", "cannot make state_dir '%s': %s",
+			conf->state_dir, strerror(errno));
+	if (stat(conf->state_dir, &st) < 0 || !S_ISDIR(st.st_mode))
+		return err_set(err, REASON_CONFIG, "state_dir", "state_dir '%s' is not a directory",
+			conf->state_dir);
+	if (st.st_mode & 022)
+		return err_set(err, REASON_CONFIG, "state_dir",
+			"state_dir '%s' may be written by others; chmod 0700 it", conf->state_dir);
+	return 0;
+}
+
+/* Whole or not at all, also over a power cut: file, rename, directory, each on disk before the next. */
+static int write_durably(const char *dir, const char *path, struct span text, struct err *err)
+{
+	char temp[PATH_SIZE + 8];
+	scoped(closep) int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	scoped(closep) int fd = -1;
+
+	snprintf(temp, sizeof temp, "%s.new", path);
+	fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0 || dir_fd < 0)
+		return file_error(temp, err);
+	if (write(fd, text.at, text.len) != (ssize_t)text.len || fsync(fd) < 0 ||
+		rename(temp, path) < 0 || fsync(dir_fd) < 0)
+		return file_error(path, err);
+	return 0;
+}
+
+static int state_path(const struct node_conf *conf, const char *name, char path[PATH_SIZE],
+	struct err *err)
+{
+	if ((size_t)snprintf(path, PATH_SIZE, "%s/%s", conf->state_dir, name) >= PATH_SIZE)
+		return err_set(err, REASON_CONFIG, "state_dir", "state_dir is too long");
+	return 0;
+}
+
+/*
+ * The interface's key
+ */
+
+static int read_key_file(const char *path, struct wgkey *ret_key, struct arena *arena, struct err *err)
+{
+	struct span text;
+	int r = conf_slurp(path, KEY_FILE_MAX, &text, arena, err);
+
+	if (r < 0)
+		return r;
+	if (!wgkey_parse(span_trim(text), ret_key) || wgkey_is_zero(ret_key))
+		return err_set(err, REASON_CONFIG, "state_dir",
+			"'%s' does not hold a WireGuard key; restore it from a backup", path);
+	return 0;
+}
+
+/* PrivateKey of the [Interface] section of a wg-quick file. */
+static bool key_in_conf(struct span text, struct wgkey *ret_key)
+{
+	bool in_interface = false;
+
+	while (text.at) {
+		struct span line = span_trim(span_cut(&text, '\n')), value = line, name;
+
+		if (line.len && line.at[0] == '[')
+			in_interface = span_is_nocase(line, "[Interface]");
+		name = span_trim(span_cut(&value, '='));
+		if (!in_interface || !value.at || !span_is_nocase(name, "PrivateKey"))
+			continue;
+		value = span_trim(value);
+		name = span_trim(span_cut(&value, '#'));
+		return wgkey_parse(name, ret_key) && !wgkey_is_zero(ret_key);
+	}
+	return false;
+}
+
+static bool read_wg_conf(const struct node_conf *conf, struct wgkey *ret_key, struct arena *arena)
+{
+	char path[PATH_SIZE];
+	struct span text;
+	struct err err;
+
+	snprintf(path, sizeof path, "/etc/wireguard/%s.conf", conf->interface);
+	if (conf_slurp(path, CONF_MAX, &text, arena, &err) < 0)
+		return false;
+	return key_in_conf(text, ret_key);
+}
+
+static int keep_key(const struct node_conf *conf, const char *path, const struct wgkey *key,
+	struct err *err)
+{
+	char text[WGKEY_TEXT_SIZE + 1];
+	int r;
+
+	wgkey_format(text, key);
+	text[WGKEY_TEXT_SIZE - 1] = '\n';
+	r = write_durably(conf->state_dir, path, (struct span){ text, WGKEY_TEXT_SIZE }, err);
+	explicit_bzero(text, sizeof text);
+	return r;
+}
+
+int identity_interface_key(const struct node_conf *conf, const struct wgkey *device,
+	struct wgkey *ret_key, const char **ret_source, struct err *err)
+{
+	scoped(arena_freep) struct arena *arena = arena_new(4 * CONF_MAX);
+	char path[PATH_SIZE];
+	int r = state_path(conf, "interface.key", path, err);
+
+	if (!arena)
+		return err_nomem(err);
+	if (r < 0)
+		return r;
+	if (access(path, F_OK) == 0) {
+		*ret_source = "state directory";
+		return read_key_file(path, ret_key, arena, err);
+	}
+	if (!wgkey_is_zero(device)) {
+		*ret_source = "interface";
+		*ret_key = *device;
+	} else if (read_wg_conf(conf, ret_key, arena)) {
+		*ret_source = "/etc/wireguard";
+	} else {
+		*ret_source = "new";
+		wgkey_generate(ret_key);
+	}
+	return keep_key(conf, path, ret_key, err);
+}
+
+/*
+ * The HTTPS key
+ */
+
+static int read_pem(const char *path, const char **ret_pem, struct arena *arena, struct err *err)
+{
+	struct span text;
+	int r = conf_slurp(path, PEM_MAX, &text, arena, err);
+
+	if (r < 0)
+		return r;
+	*ret_pem = arena_secret(arena, text);
+	explicit_bzero((char *)(uintptr_t)text.at, text.len);
+	return *ret_pem ? 0 : arena_full(arena, err);
+}
+
+static int make_pair(const struct node_conf *conf, const char *host, const char *cert_path,
+	const char *key_path, struct arena *arena, struct err *err)
+{
+	const char *cert, *key;
+	int r = cert_make(host, &cert, &key, arena, err);
+
+	if (r >= 0)
+		r = write_durably(conf->state_dir, cert_path, span_of(cert), err);
+	/* the key comes last: where it is, the certificate is */
+	if (r >= 0)
+		r = write_durably(conf->state_dir, key_path, span_of(key), err);
+	return r;
+}
+
+int identity_tls(const struct node_conf *conf, const char *host, const char **ret_cert_pem,
+	const char **ret_key_pem, struct arena *arena, struct err *err)
+{
+	char cert_path[PATH_SIZE], key_path[PATH_SIZE];
+	const char *cert = conf->tls_cert, *key = conf->tls_key;
+	int r;
+
+	*ret_cert_pem = *ret_key_pem = NULL;
+	if (conf->tls == NODE_TLS_OFF)
+		return 0;
+	if (conf->tls == NODE_TLS_AUTO) {
+		r = state_path(conf, "tls.crt", cert_path, err);
+		if (r >= 0)
+			r = state_path(conf, "tls.key", key_path, err);
+		if (r >= 0 && access(key_path, F_OK) < 0)
+			r = make_pair(conf, host, cert_path, key_path, arena, err);
+		if (r < 0)
+			return r;
+		cert = cert_path;
+		key = key_path;
+	}
+	r = read_pem(cert, ret_cert_pem, arena, err);
+	return r < 0 ? r : read_pem(key, ret_key_pem, arena, err);
+}

@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "log/log.h"
+#include "node/keeper/keeper.h"
+#include "wg/link.h"
+
+enum { MESSAGES_A_TURN = 512, EVENTS = 8, GRACE_US = 5000000 };
+
+static int watch(struct keeper *k, int fd, struct err *err)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.fd = fd };
+
+	if (epoll_ctl(k->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0)
+		return err_set(err, REASON_INTERNAL, NULL, "epoll: %s", strerror(errno));
+	return 0;
+}
+
+void keeper_watch_device(struct keeper *k)
+{
+	struct err err;
+
+	if (k->dev_watched)
+		return;
+	if (watch(k, wgdev_fd(k->dev), &err) < 0)
+		log_error("the device cannot be watched", LOG_ERR(&err));
+	k->dev_watched = true;
+}
+
+void keeper_unwatch_device(struct keeper *k)
+{
+	if (k->dev_watched)
+		(void)epoll_ctl(k->epoll_fd, EPOLL_CTL_DEL, wgdev_fd(k->dev), NULL);
+	k->dev_watched = false;
+}
+
+/*
+ * The gate
+ */
+
+static void send_setup(struct keeper *k, bool with_socket)
+{
+	struct ipc_head head = { .version = IPC_VERSION, .type = IPC_SETUP };
+	size_t cert_len = k->cert_pem ? strlen(k->cert_pem) : 0;
+	size_t key_len = k->key_pem ? strlen(k->key_pem) : 0;
+	size_t len = sizeof(struct ipc_setup) + cert_len + key_len;
+	const struct cidr *allowed = k->conf.allowed_ips.at, *trusted = k->conf.trusted_proxies.at;
+	struct ipc_setup *setup = calloc(1, len);
+
+	if (!setup)
+		return; /* the gate asks again */
+	setup->api_key = k->api_key;
+	setup->tls = k->cert_pem != NULL;
+	setup->started_us = k->started_at.us;
+	setup->cert_len = (uint32_t)cert_len;
+	setup->key_len = (uint32_t)key_len;
+	for (; setup->n_allowed < k->conf.allowed_ips.n; setup->n_allowed++)
+		setup->allowed[setup->n_allowed] = allowed[setup->n_allowed];
+	for (; setup->n_trusted < k->conf.trusted_proxies.n; setup->n_trusted++)
+		setup->trusted[setup->n_trusted] = trusted[setup->n_trusted];
+	memcpy(setup + 1, k->cert_pem ?: "", cert_len);
+	memcpy((char *)(setup + 1) + cert_len, k->key_pem ?: "", key_len);
+	if (ipc_send_fd(k->ipc_fd, &head, setup, len, with_socket ? k->listen_fd : -1) <= 0)
+		log_error("the gate could not be set up");
+	explicit_bzero(setup, len);
+	free(setup);
+}
+
+/* The gate is new, or answers our own hello. It keeps a socket it has. */
+static void greet(struct keeper *k, const struct ipc_message *hello)
+{
+	bool serving = (hello->head.flags & IPC_SERVING) != 0;
+	struct err err;
+
+	if (!serving && k->listen_fd < 0 && keeper_listen(k, &err) < 0) {
+		log_error("the API cannot be served", LOG_ERR(&err));
+		k->stopping = true;
+		k->exit_status = KEEPER_EXIT_STORE; /* a new process still may bind any port */
+		return;
+	}
+	send_setup(k, !serving);
+}
+
+static void refuse(struct keeper *k, uint64_t id, enum err_reason reason, const char *text)
+{
+	struct err err;
+
+	(void)err_set(&err, reason, NULL, "%s", text);
+	answer_error(k, id, &err);
+}
+
+static void take_message(struct keeper *k, const struct ipc_message *message)
+{
+	if (message->fd >= 0)
+		close(message->fd);
+	if (message->head.type == IPC_HELLO)
+		greet(k, message);
+	else if (!ipc_request_ok(message))
+		refuse(k, message->head.id, REASON_INTERNAL, "a malformed request from the gate");
+	else if (!digest_equal(&message->head.caller, &k->api_key))
+		refuse(k, message->head.id, REASON_UNAUTHORIZED, "unauthorized");
+	else if (ipc_is_change(message->head.type))
+		keeper_change(k, message);
+	else
+		keeper_read(k, message);
+}
+
+/* All that waits, so that one commit serves many; an answer that does not fit stops the intake. */
+static void take_messages(struct keeper *k)
+{
+	static char body[IPC_MAX];
+	struct ipc_message message;
+
+	for (int i = 0; i < MESSAGES_A_TURN && k->n_outbox == 0 && !k->stopping; i++) {
+		int r = ipc_receive(k->ipc_fd, body, &message);
+
+		if (r == 0)
+			return;
+		if (r < 0) {
+			k->stopping = true; /* main is gone */
+			return;
+		}
+		take_message(k, &message);
+		explicit_bzero(body, message.len);
+	}
+}
+
+static int hello(struct keeper *k, struct err *err)
+{
+	struct ipc_head head = { .version = IPC_VERSION, .type = IPC_HELLO };
+	static char body[IPC_MAX];
+	struct ipc_message message;
+
+	/* what a predecessor left unread has been given up by the gate */
+	while (ipc_receive(k->ipc_fd, body, &message) > 0) {
+		if (message.fd >= 0)
+			close(message.fd);
+		if (message.head.type == IPC_HELLO)
+			greet(k, &message);
+	}
+	if (ipc_send(k->ipc_fd, &head, NULL, 0, NULL, 0) < 0)
+		return err_set(err, REASON_INTERNAL, NULL, "no socket to the gate");
+	return 0;
+}
+
+/*
+ * Time
+ */
+
+static void expire_due(struct keeper *k)
+{
+	int64_t now = time_now().us;
+	struct peer *peer;
+
+	while ((peer = peers_next_due(&k->peers)) && peer->expires_at.us <= now && !k->stopping) {
+		size_t n = k->peers.n;
+
+		keeper_expire(k, peer);
+		if (k->peers.n == n)
+			return; /* it did not work; the timer comes back */
+	}
+}
+
+/* Fires when the next peer is due, and when somebody sets the clock. */
+static void arm_timer(struct keeper *k)
+{
+	const struct peer *peer = peers_next_due(&k->peers);
+	int64_t at = peer ? peer->expires_at.us : INT64_MAX;
+	struct itimerspec spec = { 0 };
+
+	if (at == k->timer_us)
+		return;
+	k->timer_us = at;
+	if (peer) {
+		int64_t soonest = time_now().us + USEC_PER_MS;
+
+		at = at > soonest ? at : soonest;
+		spec.it_value.tv_sec = at / USEC_PER_SEC;
+		spec.it_value.tv_nsec = at % USEC_PER_SEC * 1000;
+	}
+	(void)timerfd_settime(k->timer_fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &spec, NULL);
+}
+
+static void timer_fired(struct keeper *k)
+{
+	uint64_t count;
+
+	/* ECANCELED: the clock was set; due is what is due by the new one */
+	if (read(k->timer_fd, &count, sizeof count) < 0 && errno == EAGAIN)
+		return;
+	k->timer_us = 0;
+}
+
+/*
+ * The loop
+ */
+
+static void watch_ipc(struct keeper *k)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.fd = k->ipc_fd };
+
+	if (!STAILQ_EMPTY(&k->outbox))
+		event.events = EPOLLOUT;
+	(void)epoll_ctl(k->epoll_fd, EPOLL_CTL_MOD, k->ipc_fd, &event);
+}
+
+static int wait_ms(const struct keeper *k)
+{
+	int wait = k->dev ? wgdev_wait_ms(k->dev) : -1;
+	int64_t now = time_monotonic_us();
+
+	if (!STAILQ_EMPTY(&k->listers) && k->ipc_writable)
+		return 0;
+	if (k->retry_us) {
+		int retry = k->retry_us > now ? (int)((k->retry_us - now) / USEC_PER_MS) + 1 : 0;
+
+		wait = wait < 0 || retry < wait ? retry : wait;
+	}
+	return wait < 0 ? 60000 : wait;
+}
+
+static void take_signal(struct keeper *k)
+{
+	struct signalfd_siginfo info;
+
+	if (read(k->signal_fd, &info, sizeof info) == sizeof info)
+		k->stopping = true;
+}
+
+static void link_changed(struct keeper *k)
+{
+	struct link_info link;
+	struct err err;
+
+	if (!link_watch_read(k->link_fd, k->conf.interface))
+		return;
+	if (link_get(k->conf.interface, &link, &err) == -ERR_UNAVAILABLE)
+		device_lost(k, &err);
+}
+
+static void handle_event(struct keeper *k, int fd)
+{
+	if (fd == k->ipc_fd)
+		answer_flush(k);
+	else if (fd == k->timer_fd)
+		timer_fired(k);
+	else if (fd == k->signal_fd)
+		take_signal(k);
+	else if (fd == k->link_fd)
+		link_changed(k);
+}
+
+static void process_device(struct keeper *k)
+{
+	if (k->dev)
+		wgdev_process(k->dev);
+	wgdev_free(TAKE(k->dead_dev));
+}
+
+static void turn(struct keeper *k)
+{
+	struct epoll_event events[EVENTS];
+	int n = epoll_wait(k->epoll_fd, events, EVENTS, wait_ms(k));
+
+	for (int i = 0; i < n; i++)
+		handle_event(k, events[i].data.fd);
+	process_device(k);
+	take_messages(k);
+	expire_due(k);
+	batch_commit(k);
+	process_device(k); /* the kernel has answered already */
+	if (k->dev)
+		dump_start(k);
+	if (!k->dev && k->retry_us <= time_monotonic_us() && !k->stopping)
+		device_try(k);
+	keeper_pump(k);
+	arm_timer(k);
+	watch_ipc(k);
+}
+
+/* What is at the device when the order to stop comes is still answered. */
+static void finish(struct keeper *k)
+{
+	int64_t until = time_monotonic_us() + GRACE_US;
+
+	while (k->dev && (!TAILQ_EMPTY(&k->batches) || !TAILQ_EMPTY(&k->waiters)) &&
+		time_monotonic_us() < until && k->exit_status == 0)
+		turn(k);
+}
+
+static int open_fds(struct keeper *k, struct err *err)
+{
+	sigset_t signals;
+	int r;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	k->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	k->timer_fd = timerfd_create(CLOCK_REALTIME, TFD_NONBLOCK | TFD_CLOEXEC);
+	k->signal_fd = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
+	if (k->epoll_fd < 0 || k->timer_fd < 0 || k->signal_fd < 0)
+		return err_set(err, REASON_INTERNAL, NULL, "no descriptors: %s", strerror(errno));
+	r = link_watch(&k->link_fd, err);
+	if (r >= 0)
+		r = watch(k, k->ipc_fd, err);
+	if (r >= 0)
+		r = watch(k, k->timer_fd, err);
+	if (r >= 0)
+		r = watch(k, k->signal_fd, err);
+	return r < 0 ? r : watch(k, k->link_fd, err);
+}
+
+static void init(struct keeper *k, int ipc_fd)
+{
+	*k = (struct keeper){ .ipc_fd = ipc_fd, .listen_fd = -1, .epoll_fd = -1, .timer_fd = -1,
+		.signal_fd = -1, .link_fd = -1, .ipc_writable = true, .tickets = TICKET_FIRST };
+	peers_init(&k->peers);
+	map_init(&k->watched, struct waiter, key);
+	STAILQ_INIT(&k->staged);
+	STAILQ_INIT(&k->undo);
+	STAILQ_INIT(&k->outbox);
+	STAILQ_INIT(&k->listers);
+	TAILQ_INIT(&k->batches);
+	TAILQ_INIT(&k->waiters);
+}
+
+static void done(struct keeper *k)
+{
+	struct err err;
+	struct lister *lister;
+
+	(void)err_set(&err, REASON_KEEPER_AWAY, NULL, "the node is restarting; try again");
+	batch_fail_all(k, &err);
+	dump_fail_all(k, &err);
+	answer_flush(k);
+	while ((lister = STAILQ_FIRST(&k->listers))) {
+		STAILQ_REMOVE_HEAD(&k->listers, link);
+		free(lister);
+	}
+	wgdev_free(k->dev);
+	wgdev_free(k->dead_dev);
+	store_close(k->store);
+	peers_done(&k->peers);
+	for (unsigned p = 0; p < k->n_pools; p++)
+		pool_done(&k->pools[p]);
+	map_done(&k->watched);
+	wgkey_wipe(&k->private_key);
+	free(k->todo);
+	free(k->strangers);
+	arena_free(k->arena);
+}
+
+static int serve(struct keeper *k, struct err *err)
+{
+	int r = keeper_drop_privileges(err);
+
+	if (r >= 0)
+		r = open_fds(k, err);
+	if (r >= 0)
+		r = hello(k, err);
+	if (r < 0)
+		return r;
+	device_try(k);
+	while (!k->stopping)
+		turn(k);
+	finish(k);
+	return 0;
+}
+
+/* 78 says "do not try again": it is the configuration, or the store, and not the moment. */
+static int exit_for(const struct err *err)
+{
+	return err_class(err->reason) == ERR_INVALID || err->reason == REASON_STORE_CORRUPT
+		       ? KEEPER_EXIT_CONFIG
+		       : KEEPER_EXIT_STORE;
+}
+
+int keeper_main(const char *config_path, int ipc_fd, bool gate_lives)
+{
+	struct keeper *k = malloc(sizeof *k);
+	struct err err;
+	int r, status;
+
+	if (!k)
+		return KEEPER_EXIT_STORE;
+	init(k, ipc_fd);
+	r = keeper_start(k, config_path, gate_lives, &err);
+	if (r >= 0)
+		r = serve(k, &err);
+	status = r < 0 ? exit_for(&err) : k->exit_status;
+	if (r < 0)
+		log_error("wgkeeper-node cannot start", LOG_ERR(&err));
+	done(k);
+	free(k);
+	return status;
+}

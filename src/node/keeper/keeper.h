@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#pragma once
+
+/*
+ * The keeper: one thread that owns the interface, the store and the addresses.
+ *
+ * Each turn of its loop takes all waiting requests, applies changes to memory and to one
+ * transaction, commits once, sends one batch to the device, and answers when the device
+ * has confirmed. Memory is never ahead of what a crash would leave, but for the batch
+ * that is open; an undo list takes that back when the commit fails.
+ */
+
+#include <sys/queue.h>
+
+#include "node/conf.h"
+#include "node/ipc.h"
+#include "node/keeper/pool.h"
+#include "node/keeper/store.h"
+#include "wg/nft.h"
+#include "wg/wgdev.h"
+
+struct keeper;
+
+/** One change on its way: validated, durable, on the device, answered. */
+struct op {
+	uint64_t id; /* of the request; 0: nobody waits (an expiry) */
+	unsigned type;
+	struct uuid peer;
+	struct wgkey key;              /* on the device; for a removal, what must be gone */
+	bool made;                     /* a new peer: taken back when the device refuses it */
+	bool removes;                  /* answered after a read-back */
+	bool off_device;               /* nothing to do there (suspended, never was) */
+	int64_t generation, revision;
+	struct wgdev_change changes[2]; /* old key away, new state */
+	unsigned n_changes;
+	int r; /* what the device said */
+	struct err err;
+	struct ipc_created *created; /* answer of IPC_CREATE; wiped */
+	STAILQ_ENTRY(op) link;
+};
+
+STAILQ_HEAD(op_list, op);
+
+/** Ops that were committed together and are at the device together. */
+struct batch {
+	uint64_t ticket;
+	struct op_list ops;
+	TAILQ_ENTRY(batch) link;
+};
+
+/** Somebody who waits for a reading of the device that began at or after a moment. */
+struct waiter {
+	int64_t since_us; /* monotonic */
+	uint64_t id;
+	unsigned type;
+	union { /* of a read request, as received */
+		struct ipc_range range;
+		struct ipc_id peer;
+	} body;
+	struct op *op;    /* a removal to confirm; owned */
+	struct wgkey key; /* looked out for during the reading */
+	bool watches, seen, in_dump;
+	struct waiter *same; /* another one with this key */
+	TAILQ_ENTRY(waiter) link;
+};
+
+TAILQ_HEAD(waiter_list, waiter);
+
+/** An answer that did not fit into the socket. */
+struct outgoing {
+	size_t len;
+	STAILQ_ENTRY(outgoing) link;
+	uint8_t bytes[];
+};
+
+/** A list on its way out, made chunk by chunk. */
+struct lister {
+	uint64_t id;
+	unsigned type;
+	int64_t after, left;
+	struct timestamp last_created; /* IPC_LIST: behind this peer */
+	struct uuid last_id;
+	int64_t skip;
+	size_t slot; /* IPC_COUNTERS: place in the order */
+	uint64_t total;
+	STAILQ_ENTRY(lister) link;
+};
+
+/** How to take a change in memory back. */
+struct undo {
+	struct peer *peer; /* as it is now */
+	struct peer *before; /* a copy, or NULL: it was not there */
+	bool removed;
+	STAILQ_ENTRY(undo) link;
+};
+
+enum device_state {
+	DEVICE_AWAY,    /* no interface, or not answering */
+	DEVICE_READING, /* it is there; reading what it has */
+	DEVICE_SETTING, /* being brought in line */
+	DEVICE_READY,
+};
+
+struct keeper {
+	struct node_conf conf;
+	struct arena *arena; /* the configuration's */
+	struct digest api_key;
+	struct store *store;
+	struct peers peers;
+	struct pool pools[2];
+	unsigned n_pools;
+	struct timestamp started_at;
+	char host[IPC_NAME_SIZE];
+	const char *cert_pem, *key_pem;
+	int listen_fd; /* -1: the gate has it */
+
+	/* the device */
+	struct wgdev *dev, *dead_dev; /* the latter is freed outside of its own events */
+	enum device_state state;
+	enum wgdev_backend backend;
+	struct wgkey private_key, public_key;
+	uint16_t listen_port;
+	uint64_t dumps; /* begun so far; the number of the running or last one */
+	uint64_t read_dump; /* the last good one's */
+	int64_t dump_began_us, read_us; /* monotonic: the running one's, the last good one's */
+	struct timestamp dump_began_at, read_at;
+	uint64_t device_peers, own_peers, unmanaged, altered, missing, active, connected;
+	struct wgkey *strangers; /* of the running reading: keys to be removed */
+	size_t n_strangers, strangers_room;
+	struct uuid *todo; /* while DEVICE_SETTING: peers to be put on the device */
+	size_t n_todo, todo_room, todo_at;
+	bool unknown; /* a change timed out: read before anything else is changed */
+	uint64_t tickets;
+	bool key_known; /* private_key has been chosen */
+	int64_t retry_us; /* when to look for an absent device again */
+	struct nft_rules rules;
+	struct nft_verdict forwarding;
+	int64_t forwarding_us;
+
+	/* what is under way */
+	struct op_list staged;
+	STAILQ_HEAD(, undo) undo;
+	TAILQ_HEAD(, batch) batches;
+	struct waiter_list waiters;
+	struct map watched; /* waiters of the running reading, one per key */
+	STAILQ_HEAD(, outgoing) outbox;
+	size_t n_outbox;
+	STAILQ_HEAD(, lister) listers;
+
+	int epoll_fd, ipc_fd, timer_fd, signal_fd, link_fd;
+	int64_t timer_us; /* what the timer is set to */
+	bool ipc_writable, dev_watched, stopping;
+	int exit_status;
+};
+
+enum {
+	KEEPER_EXIT_CONFIG = 78, /* EX_CONFIG: do not try again */
+	KEEPER_EXIT_STORE = 75,  /* EX_TEMPFAIL: start anew, verify, go on */
+	KEEPER_READ_AGE_US = 1000000,
+	TICKET_NOBODY = 0, /* nobody waits */
+	TICKET_SET = 1,    /* device_reconcile()'s own */
+	TICKET_FIRST = 2,
+};
+
+/** Everything, until told to stop. `gate_lives`: the gate of an earlier keeper is there, and has the
+ * listening socket. Returns the process' exit status. */
+int keeper_main(const char *config_path, int ipc_fd, bool gate_lives);
+
+/** The loop's eye on the device's descriptor. */
+void keeper_watch_device(struct keeper *k);
+void keeper_unwatch_device(struct keeper *k);
+
+/*
+ * start.c
+ */
+
+/** Opens configuration, keys, store, and the socket unless the gate has it. */
+int keeper_start(struct keeper *k, const char *config_path, bool gate_lives, struct err *err)
+	must_check;
+
+/** Opens the listening socket of the configuration. */
+int keeper_listen(struct keeper *k, struct err *err) must_check;
+
+/** Keeps CAP_NET_ADMIN and nothing else. */
+int keeper_drop_privileges(struct err *err) must_check;
+
+/*
+ * changes.c: requests that change something
+ */
+
+/** Validates and stages; what is wrong is answered at once. */
+void keeper_change(struct keeper *k, const struct ipc_message *message);
+
+/** Stages the end of a peer that has expired. */
+void keeper_expire(struct keeper *k, struct peer *peer);
+
+/*
+ * batch.c: from staged to answered
+ */
+
+struct op *op_new(uint64_t id, unsigned type, const struct uuid *peer);
+void op_free(struct op *op);
+DEFINE_FREEP(struct op, op_free);
+
+/** Remembers a peer as it was before it is changed (or `removed`); with `before` NULL it is new. */
+int batch_remember(struct keeper *k, struct peer *peer, bool is_new, bool removed, struct err *err)
+	must_check;
+
+/** Commits what is staged, sends it to the device. */
+void batch_commit(struct keeper *k);
+
+/** Gives up what is staged: nothing of it is kept. */
+void batch_abort(struct keeper *k, const struct err *err);
+
+/** A removal has been seen by a reading that began `at`. */
+void batch_confirmed(struct keeper *k, struct op *op, struct timestamp at);
+
+/** It has not: the key was still there, or nothing could be read. */
+void batch_unconfirmed(struct keeper *k, struct op *op, const struct err *err);
+
+/** The device's answers. */
+void batch_applied(struct keeper *k, uint64_t ticket, int r, const struct err *err);
+void batch_refused(struct keeper *k, uint64_t ticket, size_t index, const struct err *err);
+
+/** Ends everything that is at the device with this error. */
+void batch_fail_all(struct keeper *k, const struct err *err);
+
+/*
+ * reads.c: requests that only ask
+ */
+
+void keeper_read(struct keeper *k, const struct ipc_message *message);
+
+/** Answers a waiter after its reading, or without one (`r` negative). */
+void read_serve(struct keeper *k, struct waiter *waiter, int r, const struct err *err);
+
+/** Makes further chunks of lists while the socket takes them. */
+void keeper_pump(struct keeper *k);
+
+/*
+ * dump.c: readings of the device, and those who wait for them
+ */
+
+/** Waits for a reading begun at or after `since_us`. Takes the waiter; fails it without memory. */
+void dump_wait(struct keeper *k, struct waiter *waiter);
+
+/** Starts a reading when somebody waits for one. */
+void dump_start(struct keeper *k);
+
+void dump_peer(struct keeper *k, const struct wgdev_peer *peer);
+void dump_done(struct keeper *k, const struct wgdev_interface *interface, int r,
+	const struct err *err);
+
+/** Answers every waiter with this error. */
+void dump_fail_all(struct keeper *k, const struct err *err);
+
+/*
+ * device.c: the interface itself
+ */
+
+/** Looks for the interface, makes it where the kernel can, sets it up. */
+void device_try(struct keeper *k);
+
+/** It is gone. */
+void device_lost(struct keeper *k, const struct err *err);
+
+/** A first reading is there: brings the device in line with the store. */
+void device_reconcile(struct keeper *k, const struct wgdev_interface *interface);
+
+/** Reads forwarding again when the last reading is old. */
+void device_check_forwarding(struct keeper *k);
+
+/** A peer of a reading that is not one of ours to have there. */
+void device_stranger(struct keeper *k, const struct wgdev_peer *seen);
+
+/** The device's answer to one of device_reconcile()'s own changes. */
+void device_set(struct keeper *k, int r, const struct err *err);
+
+/** What a peer is to be on the device. */
+void device_change_of(const struct peer *peer, struct wgdev_change *ret_change);
+
+extern const struct wgdev_events device_events;
+
+/*
+ * answer.c
+ */
+
+struct ipc_meta answer_meta(const struct keeper *k);
+void answer(struct keeper *k, uint64_t id, uint32_t flags, const void *body, size_t len,
+	const void *more, size_t more_len);
+void answer_records(struct keeper *k, uint64_t id, const void *records, size_t len, size_t n);
+void answer_error(struct keeper *k, uint64_t id, const struct err *err);
+void answer_flush(struct keeper *k);
+
+/** A live peer as it goes out. */
+void answer_peer(const struct peer *peer, struct ipc_peer *ret_record);
+
+/*
+ * identity.c
+ */
+
+/** The interface's private key: state directory, else `device` (all zero: none), else
+ * /etc/wireguard/NAME.conf, else new; kept in the state directory from then on. `ret_source` says which. */
+int identity_interface_key(const struct node_conf *conf, const struct wgkey *device,
+	struct wgkey *ret_key, const char **ret_source, struct err *err) must_check;
+
+/** The TLS key and certificate of the configuration's mode; made at first use with `auto`; both NULL with
+ * `off`. */
+int identity_tls(const struct node_conf *conf, const char *host, const char **ret_cert_pem,
+	const char **ret_key_pem, struct arena *arena, struct err *err) must_check;
+
+/** Makes the state directory (0700) where it is missing. */
+int identity_state_dir(const struct node_conf *conf, struct err *err) must_check;

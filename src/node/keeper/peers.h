@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#pragma once
+
+/*
+ * The live peers, in memory: found by id, by key, by place in the order they came.
+ *
+ * A peer here is one row of the store; what the device says of it stands beside. The
+ * set owns its peers.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/cidr.h"
+#include "base/err.h"
+#include "base/key.h"
+#include "base/map.h"
+#include "base/time.h"
+#include "base/uuid.h"
+
+struct peer {
+	/* the row */
+	struct uuid id;
+	struct wgkey public_key, preshared_key; /* the latter all zero: none */
+	struct cidr address[2];                 /* IPv4, IPv6; family IP_NONE: has none */
+	struct timestamp created_at, expires_at; /* 0: never */
+	int64_t generation, revision;
+	int64_t keepalive;
+	bool suspended;
+	char *label; /* or NULL; owned */
+
+	/* the device */
+	uint64_t seen_dump;  /* number of the last dump that had it */
+	uint64_t moved_dump; /* … in which handshake or counters were new */
+	uint64_t rx_bytes, tx_bytes;
+	struct timestamp last_handshake;
+	struct cidr endpoint;
+	uint16_t endpoint_port;
+	bool altered; /* the device has it otherwise */
+	bool on_device;    /* the device has confirmed it */
+	int64_t placed_us; /* … at this moment (monotonic) */
+
+	size_t heap_at; /* place in the expiry heap, from 1; 0: not in it */
+};
+
+struct peers {
+	struct map by_id, by_key;
+	struct peer **order; /* by created_at, then id */
+	size_t n, order_room;
+	struct peer **heap; /* by expires_at */
+	size_t n_heap, heap_room;
+};
+
+void peers_init(struct peers *peers);
+
+struct peer *peers_by_id(const struct peers *peers, const struct uuid *id);
+struct peer *peers_by_key(const struct peers *peers, const struct wgkey *key);
+
+/** Adds; the set owns it from then on. REASON_NO_MEMORY: it stays the caller's. */
+int peers_add(struct peers *peers, struct peer *peer, struct err *err) must_check;
+
+/** Takes out; it is the caller's again. */
+void peers_remove(struct peers *peers, struct peer *peer);
+
+/** Gives a peer that is in another public key. REASON_NO_MEMORY: nothing changed. */
+int peers_rekey(struct peers *peers, struct peer *peer, const struct wgkey *key, struct err *err)
+	must_check;
+
+/** To be called after `expires_at` of a peer that is in was changed. REASON_NO_MEMORY: it will not be
+ * noticed when due. */
+int peers_rearm(struct peers *peers, struct peer *peer, struct err *err) must_check;
+
+/** The peer that expires first, or NULL. */
+struct peer *peers_next_due(const struct peers *peers);
+
+/** The place in `order` of the first peer behind (created_at, id). */
+size_t peers_after(const struct peers *peers, struct timestamp created_at, const struct uuid *id);
+
+void peer_free(struct peer *peer);
+DEFINE_FREEP(struct peer, peer_free);
+
+void peers_done(struct peers *peers);

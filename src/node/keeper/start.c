@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include <cap-ng.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "http/server.h"
+#include "log/log.h"
+#include "node/keeper/keeper.h"
+#include "wg/link.h"
+
+enum { CONFIG_ARENA = 8 * 1024 * 1024, PATH_SIZE = 512 };
+
+static const char insecure_tls[] =
+	"server.tls is off: the API key and all answers cross the network in clear text";
+
+static void init_pools(struct keeper *k)
+{
+	const struct cidr *subnets[] = { &k->conf.subnet, &k->conf.subnet6 };
+	const struct cidr *ips[] = { &k->conf.server_ip, &k->conf.server_ip6 };
+
+	for (unsigned i = 0; i < 2; i++)
+		if (subnets[i]->family)
+			pool_init(&k->pools[k->n_pools++], subnets[i], ips[i],
+				k->conf.quarantine_us);
+}
+
+static struct pool *pool_for(struct keeper *k, uint8_t family)
+{
+	for (unsigned p = 0; p < k->n_pools; p++)
+		if (k->pools[p].subnet.family == family)
+			return &k->pools[p];
+	return NULL;
+}
+
+/* An address of a stored peer must be in the pools: a subnet that was changed under living peers would give
+ * their addresses away. */
+static int load_peer(void *ctx, struct peer *loaded, struct err *err)
+{
+	scoped(peer_freep) struct peer *peer = loaded;
+	struct keeper *k = ctx;
+	char id[UUID_TEXT_SIZE], address[CIDR_TEXT_SIZE];
+	int r;
+
+	for (unsigned a = 0; a < 2; a++) {
+		struct pool *pool;
+
+		if (!peer->address[a].family)
+			continue;
+		pool = pool_for(k, peer->address[a].family);
+		r = pool ? pool_claim(pool, peer, &peer->address[a], err) : -ERR_INVALID;
+		if (r == -ERR_INTERNAL)
+			return r;
+		if (r < 0)
+			return err_set(err, REASON_CONFIG, "wireguard.subnet",
+				"peer %s has %s, which is not in the configured subnets; restore "
+				"the subnet, or end the peer first",
+				uuid_format(id, &peer->id),
+				cidr_format_address(address, &peer->address[a]));
+	}
+	r = peers_add(&k->peers, peer, err);
+	if (r < 0)
+		return r;
+	peer = NULL; /* the set has it */
+	return 0;
+}
+
+static int load_resting(void *ctx, const struct tombstone *tombstone, struct err *err)
+{
+	struct keeper *k = ctx;
+
+	for (unsigned a = 0; a < 2; a++) {
+		struct pool *pool = pool_for(k, tombstone->address[a].family);
+
+		if (pool && !pool_rest(pool, &tombstone->address[a], tombstone->ended_at.us))
+			return err_nomem(err);
+	}
+	return 0;
+}
+
+static int open_store(struct keeper *k, struct err *err)
+{
+	struct timestamp since = { time_now().us - k->conf.quarantine_us };
+	char path[PATH_SIZE];
+	int64_t began = time_monotonic_us();
+	int r;
+
+	if ((size_t)snprintf(path, sizeof path, "%s/store.db", k->conf.state_dir) >= sizeof path)
+		return err_set(err, REASON_CONFIG, "state_dir", "state_dir is too long");
+	r = store_open(path, &k->store, err);
+	if (r >= 0)
+		r = store_load(k->store, since, load_peer, load_resting, k, err);
+	if (r >= 0)
+		log_info("store loaded", LOG_STR("path", path), LOG_INT("peers", k->peers.n),
+			LOG_INT("revision", store_revision(k->store)),
+			LOG_INT("ms", (time_monotonic_us() - began) / USEC_PER_MS));
+	return r;
+}
+
+static int open_identity(struct keeper *k, struct err *err)
+{
+	if (gethostname(k->host, sizeof k->host) < 0 || !k->host[0])
+		snprintf(k->host, sizeof k->host, "wgkeeper-node");
+	k->host[sizeof k->host - 1] = '\0';
+	k->api_key = digest_of((struct span){ k->conf.api_key.at, k->conf.api_key.len });
+	if (k->conf.tls == NODE_TLS_OFF)
+		log_warn(insecure_tls);
+	return identity_tls(&k->conf, k->host, &k->cert_pem, &k->key_pem, k->arena, err);
+}
+
+static void make_rules(struct keeper *k)
+{
+	k->rules = (struct nft_rules){ .interface = k->conf.interface,
+		.wan = k->conf.wan_interface, .masquerade = k->conf.masquerade,
+		.isolate_peers = k->conf.isolate_peers };
+	for (unsigned p = 0; p < k->n_pools; p++)
+		k->rules.subnets[k->rules.n_subnets++] = k->pools[p].subnet;
+}
+
+/* Another interface's network inside the tunnel's would be cut off, or get the peers' traffic. */
+static int check_overlap(struct keeper *k, struct err *err)
+{
+	for (unsigned p = 0; p < k->n_pools; p++) {
+		char name[LINK_NAME_SIZE], subnet[CIDR_TEXT_SIZE], other[CIDR_TEXT_SIZE];
+		struct cidr found;
+		int r = link_find_overlap(&k->pools[p].subnet, k->conf.interface, name, &found, err);
+
+		if (r < 0)
+			return r;
+		if (r > 0)
+			return err_set(err, REASON_CONFIG,
+				found.family == IP_V4 ? "wireguard.subnet" : "wireguard.subnet6",
+				"%s %s overlaps %s of interface %s; choose another subnet",
+				found.family == IP_V4 ? "wireguard.subnet" : "wireguard.subnet6",
+				cidr_format(subnet, &k->pools[p].subnet), cidr_format(other, &found),
+				name);
+	}
+	return 0;
+}
+
+int keeper_listen(struct keeper *k, struct err *err)
+{
+	return http_listen(k->conf.bind, (uint16_t)k->conf.port, &k->listen_fd, err);
+}
+
+int keeper_start(struct keeper *k, const char *config_path, bool gate_lives, struct err *err)
+{
+	int r;
+
+	k->started_at = time_now();
+	k->arena = arena_new(CONFIG_ARENA);
+	if (!k->arena)
+		return err_nomem(err);
+	r = node_conf_load(config_path, &k->conf, k->arena, err);
+	if (r < 0)
+		return r;
+	if (k->conf.metrics_port)
+		log_warn("metrics.port is set, but this version serves no metrics");
+	init_pools(k);
+	make_rules(k);
+	r = check_overlap(k, err);
+	if (r >= 0)
+		r = identity_state_dir(&k->conf, err);
+	if (r >= 0)
+		r = open_identity(k, err);
+	if (r >= 0)
+		r = open_store(k, err);
+	/* a living gate has the socket already */
+	if (r >= 0 && !gate_lives)
+		r = keeper_listen(k, err);
+	return r;
+}
+
+int keeper_drop_privileges(struct err *err)
+{
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return err_set(err, REASON_INTERNAL, NULL, "no_new_privs: %s", strerror(errno));
+	capng_clear(CAPNG_SELECT_BOTH);
+	if (capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_ADMIN) < 0 ||
+		capng_apply(CAPNG_SELECT_CAPS) < 0)
+		return err_set(err, REASON_CONFIG, NULL,
+			"CAP_NET_ADMIN is missing; start wgkeeper-node as root or with that "
+			"capability");
+	/* the bounding set goes where it may; without CAP_SETPCAP there was none to begin with */
+	(void)capng_apply(CAPNG_SELECT_BOUNDS);
+	return 0;
+}

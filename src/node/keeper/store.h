@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#pragma once
+
+/*
+ * The peer store: state_dir/store.db.
+ *
+ * Every change belongs to a batch, and a batch is one transaction: after
+ * store_commit() it is on disk. Rows carry a digest, and the store the sum of them
+ * all, so a row that was altered, lost or put back is noticed at the next start.
+ * Nothing is remembered here but the sum and the revision.
+ */
+
+#include "base/arena.h"
+#include "node/keeper/peers.h"
+
+struct store; /* opaque */
+
+/** A peer that ended, or an id that was ended before it came (no key then). */
+struct tombstone {
+	struct uuid id;
+	struct wgkey public_key;
+	struct cidr address[2];
+	struct timestamp created_at, ended_at;
+	int end_reason; /* enum node_peer_end */
+	int64_t generation, revision;
+};
+
+/** Opens or makes it, and takes the lock that keeps a second keeper out (REASON_BUSY). Other errors as
+ * db_open() and db_migrate(). */
+int store_open(const char *path, struct store **ret_store, struct err *err) must_check;
+
+/** Calls `peer` for each live one (which then owns it) and `resting` for those that ended after `since`;
+ * then compares the sum. REASON_STORE_CORRUPT: the file is damaged; nothing may be done with it. */
+int store_load(struct store *store, struct timestamp since,
+	int (*peer)(void *ctx, struct peer *peer, struct err *err),
+	int (*resting)(void *ctx, const struct tombstone *tombstone, struct err *err), void *ctx,
+	struct err *err) must_check;
+
+const struct uuid *store_id(const struct store *store);
+const struct uuid *store_epoch(const struct store *store);
+
+/** The revision; inside a batch the next change gets the one after it. */
+int64_t store_revision(const struct store *store);
+
+/** Begins a batch unless one is open. */
+int store_begin(struct store *store, struct err *err) must_check;
+
+/** Takes what is stored of a peer out of the sum; to be called before it is changed in memory and then
+ * put. */
+void store_outdate(struct store *store, const struct peer *peer);
+
+/** Writes what a peer is now. Sets its revision. */
+int store_put(struct store *store, struct peer *peer, struct err *err) must_check;
+
+/** Ends a live peer: its row goes, its tombstone comes, its key is never given again. */
+int store_end(struct store *store, const struct peer *peer, struct tombstone *tombstone,
+	struct err *err) must_check;
+
+/** Takes a peer back out as if it had never come (its device refused it). */
+int store_undo(struct store *store, const struct peer *peer, struct err *err) must_check;
+
+/** Writes a tombstone for an id without a peer, or one of a higher generation. */
+int store_bury(struct store *store, const struct tombstone *before, struct tombstone *tombstone,
+	struct err *err) must_check;
+
+/** Removes a tombstone, because its id lives again under another key. */
+int store_exhume(struct store *store, const struct tombstone *tombstone, struct err *err) must_check;
+
+/** Remembers a key that its peer no longer has. */
+int store_retire_key(struct store *store, const struct wgkey *key, const struct uuid *id,
+	struct err *err) must_check;
+
+/** Makes the batch durable. Without an open one it does nothing. On failure nothing of it is kept, here
+ * either: REASON_STORE_FULL may be tried again, after REASON_STORE the process must end. */
+int store_commit(struct store *store, struct err *err) must_check;
+
+/** Forgets the open batch. */
+void store_rollback(struct store *store);
+
+/** The tombstone of an id. REASON_NOT_FOUND. */
+int store_tombstone(struct store *store, const struct uuid *id, struct tombstone *ret_tombstone,
+	struct err *err) must_check;
+
+/** Whose a key was that nobody has now. REASON_NOT_FOUND. */
+int store_used_key(struct store *store, const struct wgkey *key, struct uuid *ret_id, struct err *err)
+	must_check;
+
+/** A peer or tombstone changed after a revision. */
+struct store_change {
+	struct uuid id;
+	struct wgkey public_key;
+	struct cidr address4, address6;
+	struct timestamp created_at, expires_at, ended_at;
+	bool suspended, has_preshared_key;
+	int end_reason;
+	int64_t keepalive, generation, revision;
+	const char *label;
+};
+
+/** Calls `change` for at most `limit` changes behind revision `after`, in order. */
+int store_changes(struct store *store, int64_t after, int64_t limit,
+	int (*change)(void *ctx, const struct store_change *change), void *ctx, struct err *err)
+	must_check;
+
+void store_close(struct store *store);
+DEFINE_FREEP(struct store, store_close);

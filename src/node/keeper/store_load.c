@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* Reading the whole store at start, and believing none of it before the sums agree. */
+#include <stdlib.h>
+
+#include "node/keeper/store_rows.h"
+#include "node_sql.h"
+
+struct loader {
+	struct sum sum;
+	int (*peer)(void *ctx, struct peer *peer, struct err *err);
+	int (*resting)(void *ctx, const struct tombstone *tombstone, struct err *err);
+	void *ctx;
+};
+
+static int damaged(struct err *err, const char *what)
+{
+	return err_set(err, REASON_STORE_CORRUPT, NULL,
+		"the peer store is damaged (%s); the interface is left as it is. Restore the file "
+		"from a backup, or move it away and let the Console issue its peers again",
+		what);
+}
+
+static int load_peer(void *ctx, void *object, struct err *err)
+{
+	scoped(peer_freep) struct peer *peer = calloc(1, sizeof *peer);
+	const struct peer_row *row = object;
+	struct loader *loader = ctx;
+	struct sum digest;
+
+	if (!peer)
+		return err_nomem(err);
+	*peer = (struct peer){ .id = row->id, .public_key = row->public_key,
+		.preshared_key = row->preshared_key,
+		.address = { row->address4, row->address6 }, .created_at = row->created_at,
+		.expires_at = row->expires_at, .suspended = row->suspended,
+		.keepalive = row->keepalive, .generation = row->generation,
+		.revision = row->revision };
+	if (row->label) {
+		peer->label = strdup(row->label);
+		if (!peer->label)
+			return err_nomem(err);
+	}
+	digest = digest_of_peer(peer);
+	if (!row_digest_ok(&row->digest, &digest))
+		return damaged(err, "a peer's row was altered");
+	sum_add(&loader->sum, &digest);
+	return loader->peer(loader->ctx, TAKE(peer), err);
+}
+
+static int load_tombstone(void *ctx, void *object, struct err *err)
+{
+	const struct tombstone_row *row = object;
+	struct loader *loader = ctx;
+	struct sum digest;
+	struct tombstone t;
+
+	tombstone_from_row(row, &t);
+	digest = digest_of_tombstone(&t);
+	if (!row_digest_ok(&row->digest, &digest))
+		return damaged(err, "a tombstone was altered");
+	sum_add(&loader->sum, &digest);
+	return 0;
+}
+
+static int load_used_key(void *ctx, void *object, struct err *err)
+{
+	const struct used_key_row *row = object;
+	struct loader *loader = ctx;
+	struct sum digest;
+
+	(void)err;
+	digest = digest_of_used_key(&row->public_key, &row->id);
+	sum_add(&loader->sum, &digest);
+	return 0;
+}
+
+static int load_resting(void *ctx, void *object, struct err *err)
+{
+	struct loader *loader = ctx;
+	struct tombstone t;
+
+	tombstone_from_row(object, &t);
+	return loader->resting(loader->ctx, &t, err);
+}
+
+int store_load(struct store *store, struct timestamp since,
+	int (*peer)(void *ctx, struct peer *peer, struct err *err),
+	int (*resting)(void *ctx, const struct tombstone *tombstone, struct err *err), void *ctx,
+	struct err *err)
+{
+	struct loader loader = { .peer = peer, .resting = resting, .ctx = ctx };
+	struct tombstone_row tombstone;
+	struct used_key_row used;
+	struct peer_row row;
+	int r = db_each(store->db, NODE_PEER_ALL, DB_NONE, &store_peer_type, &row, load_peer, &loader,
+		err);
+
+	if (r >= 0)
+		r = db_each(store->db, NODE_TOMBSTONE_ALL, DB_NONE, &store_tombstone_type, &tombstone,
+			load_tombstone, &loader, err);
+	if (r >= 0)
+		r = db_each(store->db, NODE_USED_KEY_ALL, DB_NONE, &store_used_key_type, &used,
+			load_used_key, &loader, err);
+	if (r < 0)
+		return r;
+	if (memcmp(loader.sum.bytes, store->committed_sum.bytes, SUM_SIZE) != 0)
+		return damaged(err, "a row is missing, or came back");
+	return db_each(store->db, NODE_TOMBSTONE_RESTING, DB_ARGS(DB_ARG("since", since)),
+		&store_tombstone_type, &tombstone, load_resting, &loader, err);
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include <sodium.h>
+#include <string.h>
+
+#include "model/node_api.h"
+#include "node/keeper/store_rows.h"
+
+/* clang-format off */
+static const struct field node_fields[] = {
+	FIELD(struct node_row, id),
+	FIELD(struct node_row, epoch),
+	FIELD(struct node_row, revision),
+	FIELD(struct node_row, set_digest),
+	{ 0 },
+};
+const struct type store_node_type = TYPE(struct node_row, "node", node_fields);
+
+#define ROW(member, ...) FIELD(struct peer_row, member, __VA_ARGS__)
+static const struct field peer_fields[] = {
+	ROW(id),
+	ROW(public_key),
+	ROW(preshared_key, .flags = F_NULLABLE),
+	ROW(address4, .flags = F_NULLABLE | F_HOST),
+	ROW(address6, .flags = F_NULLABLE | F_HOST),
+	ROW(created_at),
+	ROW(expires_at, .flags = F_NULLABLE),
+	ROW(suspended),
+	ROW(keepalive),
+	ROW(generation),
+	ROW(revision),
+	ROW(label, .flags = F_NULLABLE),
+	ROW(digest),
+	{ 0 },
+};
+const struct type store_peer_type = TYPE(struct peer_row, "peer", peer_fields);
+
+#define TOMB(member, ...) FIELD(struct tombstone_row, member, __VA_ARGS__)
+static const struct field tombstone_fields[] = {
+	TOMB(id),
+	TOMB(public_key, .flags = F_NULLABLE),
+	TOMB(address4, .flags = F_NULLABLE | F_HOST),
+	TOMB(address6, .flags = F_NULLABLE | F_HOST),
+	TOMB(created_at, .flags = F_NULLABLE),
+	TOMB(ended_at),
+	TOMB(end_reason, .words = node_peer_end_words),
+	TOMB(generation),
+	TOMB(revision),
+	TOMB(digest),
+	{ 0 },
+};
+const struct type store_tombstone_type = TYPE(struct tombstone_row, "tombstone", tombstone_fields);
+
+static const struct field used_key_fields[] = {
+	FIELD(struct used_key_row, public_key),
+	FIELD(struct used_key_row, id),
+	{ 0 },
+};
+const struct type store_used_key_type = TYPE(struct used_key_row, "used_key", used_key_fields);
+
+#define CHANGE(member, ...) FIELD(struct store_change, member, __VA_ARGS__)
+static const struct field change_fields[] = {
+	CHANGE(id),
+	CHANGE(public_key, .flags = F_NULLABLE),
+	CHANGE(address4, .flags = F_NULLABLE | F_HOST),
+	CHANGE(address6, .flags = F_NULLABLE | F_HOST),
+	CHANGE(created_at, .flags = F_NULLABLE),
+	CHANGE(expires_at, .flags = F_NULLABLE),
+	CHANGE(ended_at, .flags = F_NULLABLE),
+	CHANGE(suspended),
+	CHANGE(has_preshared_key),
+	CHANGE(end_reason, .words = node_peer_end_words),
+	CHANGE(keepalive),
+	CHANGE(generation),
+	CHANGE(revision),
+	CHANGE(label, .flags = F_NULLABLE),
+	{ 0 },
+};
+const struct type store_change_type = TYPE(struct store_change, "change", change_fields);
+/* clang-format on */
+
+void sum_add(struct sum *sum, const struct sum *digest)
+{
+	sodium_add(sum->bytes, digest->bytes, SUM_SIZE);
+}
+
+void sum_sub(struct sum *sum, const struct sum *digest)
+{
+	sodium_sub(sum->bytes, digest->bytes, SUM_SIZE);
+}
+
+static void absorb(crypto_generichash_state *state, const void *data, size_t len)
+{
+	crypto_generichash_update(state, data, len);
+}
+
+static void absorb_int(crypto_generichash_state *state, int64_t value)
+{
+	absorb(state, &value, sizeof value);
+}
+
+/* `what` keeps the kinds of rows apart. */
+static void begin(crypto_generichash_state *state, const char *what)
+{
+	crypto_generichash_init(state, NULL, 0, SUM_SIZE);
+	absorb(state, what, strlen(what) + 1);
+}
+
+static struct sum finish(crypto_generichash_state *state)
+{
+	struct sum digest;
+
+	crypto_generichash_final(state, digest.bytes, SUM_SIZE);
+	sodium_memzero(state, sizeof *state);
+	return digest;
+}
+
+struct sum digest_of_peer(const struct peer *peer)
+{
+	crypto_generichash_state state;
+	const char *label = peer->label ? peer->label : "";
+
+	begin(&state, "peer");
+	absorb(&state, &peer->id, sizeof peer->id);
+	absorb(&state, &peer->public_key, sizeof peer->public_key);
+	absorb(&state, &peer->preshared_key, sizeof peer->preshared_key);
+	absorb(&state, peer->address, sizeof peer->address);
+	absorb_int(&state, peer->created_at.us);
+	absorb_int(&state, peer->expires_at.us);
+	absorb_int(&state, peer->suspended);
+	absorb_int(&state, peer->keepalive);
+	absorb_int(&state, peer->generation);
+	absorb_int(&state, peer->revision);
+	absorb(&state, label, strlen(label));
+	return finish(&state);
+}
+
+struct sum digest_of_tombstone(const struct tombstone *t)
+{
+	crypto_generichash_state state;
+
+	begin(&state, "tombstone");
+	absorb(&state, &t->id, sizeof t->id);
+	absorb(&state, &t->public_key, sizeof t->public_key);
+	absorb(&state, t->address, sizeof t->address);
+	absorb_int(&state, t->created_at.us);
+	absorb_int(&state, t->ended_at.us);
+	absorb_int(&state, t->end_reason);
+	absorb_int(&state, t->generation);
+	absorb_int(&state, t->revision);
+	return finish(&state);
+}
+
+struct sum digest_of_used_key(const struct wgkey *key, const struct uuid *id)
+{
+	crypto_generichash_state state;
+
+	begin(&state, "used key");
+	absorb(&state, key, sizeof *key);
+	absorb(&state, id, sizeof *id);
+	return finish(&state);
+}
+
+bool row_digest_ok(const struct blob *stored, const struct sum *digest)
+{
+	return stored->len == ROW_DIGEST_SIZE &&
+	       !memcmp(stored->at, digest->bytes, ROW_DIGEST_SIZE);
+}
+
+void tombstone_from_row(const struct tombstone_row *row, struct tombstone *ret_tombstone)
+{
+	*ret_tombstone = (struct tombstone){ .id = row->id, .public_key = row->public_key,
+		.address = { row->address4, row->address6 }, .created_at = row->created_at,
+		.ended_at = row->ended_at, .end_reason = row->end_reason,
+		.generation = row->generation, .revision = row->revision };
+}

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * wgkeeper-node: main starts keeper and gate, and starts again whichever dies.
+ *
+ * It parses nothing, holds no secret, and keeps both ends of their socketpair. In a container it is
+ * process 1, so that a dead keeper does not take the network namespace along. Everything is forked from
+ * here, before anything secret was loaded: a new gate never inherits the keeper's memory.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/time.h"
+#include "log/log.h"
+#include "node/commands.h"
+#include "node/gate/gate.h"
+#include "node/keeper/keeper.h"
+
+enum { KEEPER, GATE, N_CHILDREN };
+enum { BACKOFF_MAX_S = 10, STOP_GRACE_S = 20, SOCKET_BYTES = 1024 * 1024 };
+
+struct child {
+	const char *name;
+	pid_t pid; /* 0: not running */
+	int fd;    /* its end of the socketpair */
+	int64_t started_us, restart_us;
+	unsigned failures;
+};
+
+static struct child children[N_CHILDREN] = { [KEEPER] = { .name = "keeper" },
+	[GATE] = { .name = "gate" } };
+
+static int run_child(int which, const char *config_path)
+{
+	sigset_t none;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	prctl(PR_SET_NAME, which == KEEPER ? "wgk-keeper" : "wgk-gate");
+	close(children[!which].fd);
+	if (which == KEEPER)
+		return keeper_main(config_path, children[KEEPER].fd, children[GATE].pid != 0);
+	return gate_main(children[GATE].fd);
+}
+
+static void start(int which, const char *config_path)
+{
+	struct child *child = &children[which];
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(run_child(which, config_path));
+	if (pid < 0) {
+		log_error("fork failed", LOG_STR("child", child->name), LOG_INT("errno", errno));
+		child->restart_us = time_monotonic_us() + USEC_PER_SEC;
+		return;
+	}
+	child->pid = pid;
+	child->started_us = time_monotonic_us();
+	child->restart_us = 0;
+}
+
+/* At once the first time, then after 1, 2, 4… seconds; one that lived for a minute starts afresh. */
+static void plan_restart(struct child *child)
+{
+	int64_t now = time_monotonic_us();
+	unsigned wait_s = 0;
+
+	if (now - child->started_us > 60 * USEC_PER_SEC)
+		child->failures = 0;
+	if (child->failures)
+		wait_s = 1u << (child->failures - 1 < 4 ? child->failures - 1 : 4);
+	if (wait_s > BACKOFF_MAX_S)
+		wait_s = BACKOFF_MAX_S;
+	child->failures++;
+	child->restart_us = now + wait_s * USEC_PER_SEC;
+}
+
+/* Gives the status main ends with, or -1. */
+static int reap(bool stopping)
+{
+	int status, result = -1;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		struct child *child = pid == children[KEEPER].pid ? &children[KEEPER]
+				      : pid == children[GATE].pid ? &children[GATE]
+								  : NULL;
+
+		if (!child) /* process 1 inherits strangers */
+			continue;
+		child->pid = 0;
+		if (stopping)
+			continue;
+		if (WIFEXITED(status) && WEXITSTATUS(status) == KEEPER_EXIT_CONFIG)
+			result = KEEPER_EXIT_CONFIG; /* it has said why; another try would end alike */
+		log_error("a process ended; it is started again", LOG_STR("child", child->name),
+			LOG_INT("status", WIFEXITED(status) ? WEXITSTATUS(status) : 0),
+			LOG_INT("signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0));
+		plan_restart(child);
+	}
+	return result;
+}
+
+static struct timespec wait_time(void)
+{
+	int64_t wait = 60 * USEC_PER_SEC, now = time_monotonic_us();
+
+	for (int i = 0; i < N_CHILDREN; i++)
+		if (!children[i].pid && children[i].restart_us - now < wait)
+			wait = children[i].restart_us - now;
+	if (wait < USEC_PER_MS)
+		wait = USEC_PER_MS;
+	return (struct timespec){ wait / USEC_PER_SEC, wait % USEC_PER_SEC * 1000 };
+}
+
+/* The gate first, so that what it has taken is still answered by a living keeper. */
+static void stop_all(void)
+{
+	static const int order[] = { GATE, KEEPER };
+
+	for (unsigned i = 0; i < N_ELEMENTS(order); i++) {
+		struct child *child = &children[order[i]];
+
+		if (!child->pid)
+			continue;
+		kill(child->pid, SIGTERM);
+		for (int n = 0; child->pid && n < STOP_GRACE_S * 100; n++) {
+			usleep(10000);
+			(void)reap(true);
+		}
+		if (child->pid)
+			kill(child->pid, SIGKILL);
+	}
+	(void)reap(true);
+}
+
+static int supervise(const char *config_path, const sigset_t *signals)
+{
+	for (;;) {
+		int64_t now = time_monotonic_us();
+		struct timespec wait;
+		int status, sig;
+
+		for (int i = 0; i < N_CHILDREN; i++)
+			if (!children[i].pid && children[i].restart_us <= now)
+				start(i, config_path);
+		wait = wait_time();
+		sig = sigtimedwait(signals, NULL, &wait);
+		if (sig == SIGTERM || sig == SIGINT) {
+			stop_all();
+			return 0;
+		}
+		status = reap(false);
+		if (status >= 0) {
+			stop_all();
+			return status;
+		}
+	}
+}
+
+static int serve(const char *config_path)
+{
+	int ends[2], size = SOCKET_BYTES;
+	sigset_t signals;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) {
+		log_error("no socketpair", LOG_INT("errno", errno));
+		return 1;
+	}
+	for (int i = 0; i < N_CHILDREN; i++) {
+		children[i].fd = ends[i];
+		(void)setsockopt(ends[i], SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+	}
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGCHLD);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	return supervise(config_path, &signals);
+}
+
+int main(int argc, char **argv)
+{
+	struct command_line line;
+	int status;
+
+	log_init("wgkeeper-node", LOG_LEVEL_INFO, LOG_LOGFMT);
+	status = command_line_read(argc, argv, &line);
+	if (status >= 0)
+		return status;
+	return serve(node_conf_path(line.config));
+}
