@@ -42,11 +42,16 @@ bool field_is_none(const struct field *field, const void *at)
 {
 	static const char zero[sizeof(struct wgkey)];
 	size_t size = field->kind == FIELD_OBJECT ? 0 : kinds[field->kind].size;
+	const char *bytes = at;
 
 	switch (field->kind) {
 	case FIELD_BOOL: return false;
 	case FIELD_INT: return *(const int64_t *)at == INT_NONE;
-	case FIELD_OBJECT: return false;
+	case FIELD_OBJECT:
+		for (size_t i = 0; i < field->type->size; i++)
+			if (bytes[i])
+				return false;
+		return true;
 	case FIELD_LIST: return ((const struct list *)at)->n == 0;
 	case FIELD_TEXT:
 	case FIELD_SECRET:

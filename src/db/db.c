@@ -155,13 +155,29 @@ static int bind_all(struct db *db, struct prepared *p, const struct query *query
 	return 0;
 }
 
+/* "person__name" is the member `name` of the row's member `person`. */
+static const struct field *match_column(const struct type *type, const char *name, size_t *ret_base)
+{
+	const char *inner = strstr(name, "__");
+
+	*ret_base = 0;
+	for (const struct field *f = type->fields; inner && f->name; f++)
+		if (f->kind == FIELD_OBJECT && strlen(f->name) == (size_t)(inner - name) &&
+			!strncmp(f->name, name, (size_t)(inner - name))) {
+			*ret_base = f->offset;
+			return field_by_sql(f->type->fields, inner + 2);
+		}
+	return field_by_sql(type->fields, name);
+}
+
 static void match_columns(struct db *db, struct prepared *p, const struct type *type)
 {
 	unsigned n = db->engine->n_columns(p->stmt);
 
 	assert(n <= COLUMNS_MAX);
 	for (unsigned i = 0; i < n; i++) {
-		p->columns[i] = field_by_sql(type->fields, db->engine->column(p->stmt, i));
+		p->columns[i] = match_column(
+			type, db->engine->column(p->stmt, i), &p->column_base[i]);
 		assert(p->columns[i]); /* a column nobody reads is a mistake in the query */
 	}
 	p->out = type;
@@ -178,7 +194,8 @@ static int load_row(struct db *db, struct prepared *p, const struct type *type, 
 	for (unsigned i = 0; i < n; i++) {
 		const struct field *field = p->columns[i];
 		int r = db->engine->load(
-			p->stmt, i, field, field_at(field, object), arena, err);
+			p->stmt, i, field, field_at(field, (char *)object + p->column_base[i]),
+			arena, err);
 
 		if (r < 0)
 			return err_context(err, r, "column '%s'", field->name);

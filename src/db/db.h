@@ -6,7 +6,8 @@
  *
  * A handle is one connection, for one thread at a time. Parameters and columns
  * are matched to field tables by name; text that comes back is copied into the
- * caller's arena. Statements are prepared on first use and kept.
+ * caller's arena. Statements are prepared on first use and kept. A column named
+ * "person__name" goes into the member `name` of the member `person`.
  *
  * In an audited database every transaction that writes also writes an audit
  * entry; committing one that does not is a bug and ends the program.

@@ -12,7 +12,7 @@ struct prepared {
 	struct stmt *stmt;
 	const struct type *in, *out;
 	const struct field *params[PARAMS_MAX], *columns[COLUMNS_MAX];
-	bool columns_known;
+	size_t column_base[COLUMNS_MAX]; /* where the column's own object begins in the row's */
 };
 
 struct list_key {

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include <stdio.h>
+
+#include "console/store/internal.h"
+
+/* Settings, operators, sessions. */
+
+int store_open(const char *url, struct db **ret_db, struct err *err)
+{
+	return db_open(&(struct db_conf){ .url = url, .queries = console_queries,
+			       .n_queries = CONSOLE_N_QUERIES, .migrations = console_migrations,
+			       .application_id = CONSOLE_APPLICATION_ID, .audited = true },
+		ret_db, err);
+}
+
+/*
+ * The master secret's check value
+ */
+
+struct setting_row {
+	struct secret value;
+};
+
+static const struct field setting_fields[] = { FIELD(struct setting_row, value), { 0 } };
+static const struct type setting_type = TYPE(struct setting_row, "Setting", setting_fields);
+
+static const char check_name_[] = "secret_key_check", check_place[] = "settings/secret_key_check";
+
+static int write_check(struct db *db, const struct seal_key *key, struct err *err)
+{
+	scoped(sbuf_done) struct sbuf record = SBUF_INIT(512);
+	const char *name = check_name_, *value;
+	int r = seal(key, check_place, span_of("wgkeeper"), &record, err);
+
+	if (r < 0)
+		return r;
+	value = record.data;
+	return db_exec(db, CONSOLE_SETTING_PUT,
+		DB_ARGS(DB_ARG("name", name), DB_ARG("value", value)), NULL, err);
+}
+
+int store_check_secret(struct db *db, const struct seal_key *key, struct err *err)
+{
+	scoped(arena_freep) struct arena *arena = arena_new(8192);
+	struct setting_row row;
+	struct secret plain;
+	const char *name = check_name_;
+	int r;
+
+	if (!arena)
+		return err_nomem(err);
+	r = db_one(db, CONSOLE_SETTING_GET, DB_ARGS(DB_ARG("name", name)), &setting_type, &row,
+		arena, err);
+	if (r == -ERR_NOT_FOUND)
+		return write_check(db, key, err);
+	if (r < 0)
+		return r;
+	r = seal_open(key, check_place, (struct span){ row.value.at, row.value.len }, &plain, arena,
+		err);
+	if (r < 0)
+		return err_set(err, REASON_CONFIG, "SECRET_KEY",
+			"SECRET_KEY is not the one this database was made with; set that one, or "
+			"DATABASE_URL to another file");
+	return 0;
+}
+
+/*
+ * Operators
+ */
+
+#define OPERATOR(member, ...) FIELD(struct operator_row, member, __VA_ARGS__)
+static const struct field operator_fields[] = {
+	OPERATOR(id),
+	OPERATOR(username),
+	OPERATOR(role),
+	OPERATOR(password_hash),
+	OPERATOR(must_change_password),
+	{ 0 },
+};
+static const struct type operator_row_type =
+	TYPE(struct operator_row, "OperatorRow", operator_fields);
+
+static int bootstrap_in(struct db *db, const char *username, const char *hash, struct arena *arena,
+	struct err *err)
+{
+	struct operator_row row = { .username = username, .role = ROLE_ADMINISTRATOR,
+		.password_hash = { hash, strlen(hash) }, .must_change_password = true };
+	struct audit_record start = { .action = AUDIT_LOG_START, .outcome = OUTCOME_OK,
+		.target = TARGET_LOG };
+	struct audit_record create = { .action = AUDIT_OPERATOR_CREATE, .outcome = OUTCOME_OK,
+		.target = TARGET_OPERATOR };
+	struct timestamp now = time_now();
+	int r;
+
+	uuid_make_v7(now, &row.id);
+	create.target_id = row.id;
+	audit_change(&create, &operator_fields[1], NULL, &row.username);
+	r = db_exec(db, CONSOLE_OPERATOR_INSERT,
+		DB_BOTH(&operator_row_type, &row, DB_ARG("now", now)), NULL, err);
+	if (r >= 0)
+		r = audit_write(db, &actor_system, &start, NULL, NULL, arena, err);
+	if (r >= 0)
+		r = audit_write(db, &actor_system, &create, NULL, NULL, arena, err);
+	return r;
+}
+
+int store_bootstrap(struct db *db, const char *username, const char *hash, struct arena *arena,
+	struct err *err)
+{
+	scoped(db_rollbackp) struct db *tx = db;
+	struct count_row operators;
+	int r = db_begin(db, DB_WRITE, err);
+
+	if (r >= 0)
+		r = db_one(db, CONSOLE_OPERATOR_COUNT, DB_NONE, &store_count_type, &operators, NULL,
+			err);
+	if (r < 0 || operators.n > 0)
+		return r < 0 ? r : 0;
+	if (!username)
+		return err_set(err, REASON_CONFIG, "BOOTSTRAP_ADMIN_USERNAME",
+			"there is no operator yet: set BOOTSTRAP_ADMIN_USERNAME and "
+			"BOOTSTRAP_ADMIN_PASSWORD for the first start");
+	r = bootstrap_in(db, username, hash, arena, err);
+	if (r >= 0)
+		r = db_commit(tx, err);
+	return r < 0 ? r : 1;
+}
+
+int store_operator_by_name(struct db *db, const char *username, struct operator_row *ret_row,
+	struct arena *arena, struct err *err)
+{
+	return db_one(db, CONSOLE_OPERATOR_BY_USERNAME, DB_ARGS(DB_ARG("username", username)),
+		&operator_row_type, ret_row, arena, err);
+}
+
+int store_operator(struct db *db, const struct uuid *id, struct operator_row *ret_row,
+	struct arena *arena, struct err *err)
+{
+	return db_one(db, CONSOLE_OPERATOR_BY_ID, DB_ARGS(DB_ARG("id", *id)), &operator_row_type,
+		ret_row, arena, err);
+}
+
+int store_set_password(struct db *db, const struct actor *actor, const char *hash,
+	struct arena *arena, struct err *err)
+{
+	scoped(db_rollbackp) struct db *tx = db;
+	struct audit_record record = { .action = AUDIT_OPERATOR_PASSWORD, .outcome = OUTCOME_OK,
+		.target = TARGET_OPERATOR, .target_id = actor->operator };
+	int r = db_begin(db, DB_WRITE, err);
+
+	if (r >= 0)
+		r = db_exec(db, CONSOLE_OPERATOR_SET_PASSWORD,
+			DB_ARGS(DB_ARG("id", actor->operator), DB_ARG("password_hash", hash)), NULL,
+			err);
+	if (r >= 0)
+		r = db_exec(db, CONSOLE_SESSION_DELETE_OF,
+			DB_ARGS(DB_ARG("operator_id", actor->operator)), NULL, err);
+	if (r >= 0)
+		r = audit_write(db, actor, &record, NULL, NULL, arena, err);
+	return r < 0 ? r : db_commit(tx, err);
+}
+
+/*
+ * Sessions
+ */
+
+#define SESSION(member, ...) FIELD(struct session_row, member, __VA_ARGS__)
+static const struct field session_fields[] = {
+	SESSION(expires_at),
+	SESSION(seen_at),
+	SESSION(id),
+	SESSION(username),
+	SESSION(role),
+	SESSION(must_change_password),
+	{ 0 },
+};
+static const struct type session_row_type = TYPE(struct session_row, "SessionRow", session_fields);
+
+static struct blob blob_of(const struct digest *digest)
+{
+	return (struct blob){ digest->bytes, DIGEST_SIZE };
+}
+
+int store_session_start(struct db *db, const struct actor *actor, const struct digest *token,
+	struct timestamp expires_at, bool renewed, struct arena *arena, struct err *err)
+{
+	scoped(db_rollbackp) struct db *tx = db;
+	struct audit_record record = { .action = AUDIT_SESSION_START, .outcome = OUTCOME_OK,
+		.target = TARGET_OPERATOR, .target_id = actor->operator };
+	struct timestamp now = time_now(), idle = { now.us - SESSION_IDLE_S * USEC_PER_SEC };
+	struct blob digest = blob_of(token);
+	char address[CIDR_TEXT_SIZE];
+	const char *source = cidr_format_address(address, &actor->source);
+	int r = db_begin(db, DB_WRITE, err);
+
+	if (r >= 0)
+		r = db_exec(db, CONSOLE_SESSION_DELETE_OLD,
+			DB_ARGS(DB_ARG("now", now), DB_ARG("idle_since", idle)), NULL, err);
+	if (r >= 0)
+		r = db_exec(db, CONSOLE_SESSION_INSERT,
+			DB_ARGS(DB_ARG("token_digest", digest),
+				DB_ARG("operator_id", actor->operator), DB_ARG("now", now),
+				DB_ARG("expires_at", expires_at), DB_ARG("source", source)),
+			NULL, err);
+	if (r >= 0 && !renewed)
+		r = audit_write(db, actor, &record, NULL, NULL, arena, err);
+	return r < 0 ? r : db_commit(tx, err);
+}
+
+int store_session_get(struct db *db, const struct digest *token, struct session_row *ret_row,
+	struct arena *arena, struct err *err)
+{
+	struct timestamp now = time_now(), idle = { now.us - SESSION_IDLE_S * USEC_PER_SEC };
+	struct blob digest = blob_of(token);
+	int r = db_one(db, CONSOLE_SESSION_GET,
+		DB_ARGS(DB_ARG("token_digest", digest), DB_ARG("now", now),
+			DB_ARG("idle_since", idle)),
+		&session_row_type, ret_row, arena, err);
+
+	if (r < 0 || now.us - ret_row->seen_at.us < SESSION_TOUCH_S * USEC_PER_SEC)
+		return r;
+	return db_exec(db, CONSOLE_SESSION_TOUCH,
+		DB_ARGS(DB_ARG("token_digest", digest), DB_ARG("now", now)), NULL, err);
+}
+
+int store_session_end(struct db *db, const struct actor *actor, const struct digest *token,
+	struct arena *arena, struct err *err)
+{
+	scoped(db_rollbackp) struct db *tx = db;
+	struct audit_record record = { .action = AUDIT_SESSION_END, .outcome = OUTCOME_OK,
+		.target = TARGET_OPERATOR, .target_id = actor->operator };
+	struct blob digest = blob_of(token);
+	int r = db_begin(db, DB_WRITE, err);
+
+	if (r >= 0)
+		r = db_exec(db, CONSOLE_SESSION_DELETE,
+			DB_ARGS(DB_ARG("token_digest", digest)), NULL, err);
+	if (r >= 0)
+		r = audit_write(db, actor, &record, NULL, NULL, arena, err);
+	return r < 0 ? r : db_commit(tx, err);
+}
+
+int store_session_failed(struct db *db, const struct actor *actor, const char *username,
+	int64_t count, struct arena *arena, struct err *err)
+{
+	scoped(db_rollbackp) struct db *tx = db;
+	struct audit_record record = { .action = AUDIT_SESSION_FAIL, .outcome = OUTCOME_FAILED,
+		.target = TARGET_SESSION, .reason = err_slug(REASON_LOGIN), .count = count,
+		.tried_name = username };
+	int r = db_begin(db, DB_WRITE, err);
+
+	if (r >= 0)
+		r = audit_write(db, actor, &record, NULL, NULL, arena, err);
+	return r < 0 ? r : db_commit(tx, err);
+}
