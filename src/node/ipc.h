@@ -113,7 +113,7 @@ struct ipc_pool {
 struct ipc_node {
 	struct uuid id;
 	struct wgkey public_key;
-	char name[IPC_NAME_SIZE], interface[16], endpoint[272], remedy[192];
+	char name[IPC_NAME_SIZE], interface[16], endpoint[272], remedy[256];
 	struct ipc_pool pools[2];
 	uint64_t peers, suspended, possible, active, connected, unmanaged, altered, missing;
 	int64_t started_us;

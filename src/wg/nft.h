@@ -34,7 +34,7 @@ enum nft_forwarding { NFT_FORWARD_OK, NFT_FORWARD_OFF, NFT_FORWARD_BLOCKED };
 
 struct nft_verdict {
 	enum nft_forwarding state;
-	char remedy[192]; /* the command that mends it, or "" */
+	char remedy[256]; /* the command that mends it, or "" */
 };
 
 /** Whether traffic of these rules would be forwarded: `off` when the kernel's forwarding is off for a

@@ -64,6 +64,9 @@ struct wgdev_events {
 	void (*refused)(void *ctx, uint64_t ticket, size_t index, const struct err *err);
 	/** A peer of the running dump; valid during the call. */
 	void (*peer)(void *ctx, const struct wgdev_peer *peer);
+	/** The running dump was interrupted by a change and is taken again: what it has reported does
+	 * not count. */
+	void (*again)(void *ctx);
 	/** The dump has ended: r = 0 and `interface` given, or what was reported does not count:
 	 * REASON_DEVICE_AWAY, REASON_DEVICE (interrupted too often, malformed, too slow). */
 	void (*dumped)(void *ctx, const struct wgdev_interface *interface, int r,

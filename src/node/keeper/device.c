@@ -385,6 +385,11 @@ static void on_peer(void *ctx, const struct wgdev_peer *peer)
 	dump_peer(ctx, peer);
 }
 
+static void on_again(void *ctx)
+{
+	dump_again(ctx);
+}
+
 static void on_dumped(void *ctx, const struct wgdev_interface *interface, int r,
 	const struct err *err)
 {
@@ -395,5 +400,6 @@ const struct wgdev_events device_events = {
 	.applied = on_applied,
 	.refused = on_refused,
 	.peer = on_peer,
+	.again = on_again,
 	.dumped = on_dumped,
 };

@@ -62,6 +62,25 @@ static void enlist(struct keeper *k)
 	}
 }
 
+static void begin(struct keeper *k)
+{
+	k->dumps++;
+	k->dump_began_us = time_monotonic_us();
+	k->dump_began_at = time_now();
+	k->device_peers = k->own_peers = k->unmanaged = k->altered = 0;
+	k->active = k->connected = 0;
+	k->n_strangers = 0;
+}
+
+void dump_again(struct keeper *k)
+{
+	struct waiter *waiter;
+
+	begin(k);
+	TAILQ_FOREACH(waiter, &k->waiters, link)
+		waiter->seen = false;
+}
+
 void dump_start(struct keeper *k)
 {
 	struct err err;
@@ -74,12 +93,7 @@ void dump_start(struct keeper *k)
 		log_debug("no reading of the device", LOG_ERR(&err));
 		return;
 	}
-	k->dumps++;
-	k->dump_began_us = time_monotonic_us();
-	k->dump_began_at = time_now();
-	k->device_peers = k->own_peers = k->unmanaged = k->altered = 0;
-	k->active = k->connected = 0;
-	k->n_strangers = 0;
+	begin(k);
 	enlist(k);
 }
 

@@ -247,6 +247,9 @@ void dump_wait(struct keeper *k, struct waiter *waiter);
 /** Starts a reading when somebody waits for one. */
 void dump_start(struct keeper *k);
 
+/** What the running reading has told does not count: it begins anew. */
+void dump_again(struct keeper *k);
+
 void dump_peer(struct keeper *k, const struct wgdev_peer *peer);
 void dump_done(struct keeper *k, const struct wgdev_interface *interface, int r,
 	const struct err *err);
