@@ -126,7 +126,7 @@ const struct type node_after_query_type = TYPE(struct node_after_query, "NodeAft
 #define PUT_(member, ...) FIELD(struct node_put, member, __VA_ARGS__)
 static const struct field put_fields[] = {
 	PUT_(public_key, .flags = F_REQUIRED, .doc = "Curve25519 public key."),
-	PUT_(preshared_key, .flags = F_SECRET | F_NULLABLE, .doc = "Extra symmetric key."),
+	PUT_(preshared_key, .opt = NODE_PUT_PRESHARED_KEY, .flags = F_SECRET | F_NULLABLE, .doc = "Extra symmetric key; null: none; left out: as it is."),
 	PUT_(addresses, .of = FIELD_CIDR, .flags = F_HOST, .max = 2, .doc = "Wanted addresses; else the node chooses."),
 	PUT_(families, .of = FIELD_WORD, .words = node_family_words, .max = 2, .doc = "Families to give an address of; else all the node has."),
 	PUT_(expires_at, .flags = F_NULLABLE, .doc = "When it ends by itself; null: never."),
@@ -136,7 +136,7 @@ static const struct field put_fields[] = {
 	PUT_(label, .flags = F_NULLABLE, .max = NODE_LABEL_MAX, .doc = "A name for people on the node."),
 	{ 0 },
 };
-const struct type node_put_type = TYPE(struct node_put, "NodePut", put_fields);
+const struct type node_put_type = TYPE_HAS(struct node_put, "NodePut", put_fields, has);
 
 static const struct field delete_fields[] = {
 	FIELD(struct node_delete_query, generation, .dflt = "0", .min = 0, .max = INT64_MAX, .doc = "The Console's count of intents; must not go back."),

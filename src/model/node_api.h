@@ -85,7 +85,10 @@ struct node_after_query {
 	int64_t after, limit;
 };
 
-/** PUT /v1/peers/{id} */
+enum { NODE_PUT_PRESHARED_KEY = 1 };
+
+/** PUT /v1/peers/{id}. A presharedKey that is not given stays as it is; null takes it away: who changes
+ * an expiry does not have the key any more (docs/decisions/0004-preshared-key-stays.md). */
 struct node_put {
 	struct wgkey public_key, preshared_key;
 	struct list addresses, families;
@@ -93,6 +96,7 @@ struct node_put {
 	bool suspended;
 	int64_t persistent_keepalive, generation;
 	const char *label;
+	struct has has;
 };
 
 /** DELETE /v1/peers/{id}?generation=G */

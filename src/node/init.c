@@ -137,18 +137,19 @@ static int write_new(const char *path, const struct sbuf *text, struct err *err)
 	return 0;
 }
 
-static int write_config(const char *path, struct answers *a, struct err *err)
+static int write_config(const char *path, const struct answers *given, struct err *err)
 {
 	scoped(sbuf_wipe) struct sbuf text = SBUF_INIT(TEXT_MAX);
 	char key[TOKEN_TEXT_SIZE], address[CIDR_TEXT_SIZE];
+	struct answers a = *given;
 	struct link_info link;
-	int r = fill_from_route(a, &link, address, err);
+	int r = fill_from_route(&a, &link, address, err);
 
 	if (r >= 0)
-		r = check_plain(a, err);
+		r = check_plain(&a, err);
 	if (r < 0)
 		return r;
-	put_config(&text, a, token_make(key));
+	put_config(&text, &a, token_make(key));
 	explicit_bzero(key, sizeof key);
 	r = sbuf_finish(&text, err);
 	return r < 0 ? r : write_new(path, &text, err);

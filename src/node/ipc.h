@@ -146,6 +146,7 @@ struct ipc_put {
 	int64_t expires_us, generation;
 	int32_t keepalive;
 	uint8_t suspended, n_addresses, n_families, families[2];
+	uint8_t keeps_preshared_key; /* of a peer that is there */
 	char label[IPC_LABEL_SIZE];
 };
 

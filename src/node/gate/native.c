@@ -171,6 +171,8 @@ static int fill_put(const struct node_put *in, struct ipc_put *ask, struct err *
 			"a family is given twice");
 	ask->public_key = in->public_key;
 	ask->preshared_key = in->preshared_key;
+	ask->keeps_preshared_key =
+		!((in->has.given | in->has.null) & NODE_PUT_PRESHARED_KEY);
 	ask->expires_us = in->expires_at.us;
 	ask->generation = in->generation;
 	ask->keepalive = (int32_t)in->persistent_keepalive;

@@ -395,13 +395,23 @@ static bool must_tell(const struct peer *peer, const struct ipc_put *in)
 	       (!peer->on_device && !peer->suspended);
 }
 
-static int put_existing(struct keeper *k, const struct ipc_put *in, struct peer *peer,
+static void wipe_put(struct ipc_put *put)
+{
+	explicit_bzero(put, sizeof *put);
+}
+
+static int put_existing(struct keeper *k, const struct ipc_put *given, struct peer *peer,
 	struct op *op, struct err *err)
 {
+	scoped(wipe_put) struct ipc_put whole = *given;
+	const struct ipc_put *in = &whole;
 	struct wgkey old_key = peer->public_key;
-	bool tell = must_tell(peer, in);
+	bool tell;
 	int r = check_addresses(peer, in, err);
 
+	if (whole.keeps_preshared_key)
+		whole.preshared_key = peer->preshared_key;
+	tell = must_tell(peer, in);
 	if (r >= 0 && in->generation < peer->generation)
 		r = err_set(err, REASON_GENERATION, "generation",
 			"generation %lld is in place already", (long long)peer->generation);
