@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "console/store/internal.h"
+#include "console_sql.h"
 #include "json/read.h"
 
 /* The audit log, read: the record, what is kept beside it, and what things are called now. */

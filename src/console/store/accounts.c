@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "console/store/internal.h"
+#include "console_sql.h"
 
 /* Settings, operators, sessions. */
 

@@ -4,7 +4,6 @@
 /* What the files of this folder share. */
 
 #include "console/store/store.h"
-#include "console_sql.h"
 #include "model/console_api.h"
 
 /** One number: column `n`. */

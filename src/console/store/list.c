@@ -3,6 +3,7 @@
 
 #include "base/parse.h"
 #include "console/store/internal.h"
+#include "console_sql.h"
 #include "json/write.h"
 
 enum { OFFSET_MAX = 100000, TOTAL_MAX = 100000, CURSOR_MAX = 512 };

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "console/store/internal.h"
+#include "console_sql.h"
 
 /* Nodes as they were entered: adding, changing, removing, and what is needed to call one. */
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "base/parse.h"
 #include "console/store/internal.h"
+#include "console_sql.h"
 #include "json/write.h"
 #include "model/endpoint.h"
 #include "model/node_api.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "console/store/internal.h"
+#include "console_sql.h"
 #include "model/node_api.h"
 
 /*

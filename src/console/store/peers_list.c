@@ -2,6 +2,7 @@
 #include <sodium.h>
 
 #include "console/store/internal.h"
+#include "console_sql.h"
 
 /* Peers as lists: the operator's, the reconciler's, and what counters say. */
 
