@@ -65,7 +65,8 @@ static int raise(sqlite3 *sq, int code, struct err *err)
 		sq ? sqlite3_errmsg(sq) : sqlite3_errstr(code));
 }
 
-/* Looks at the file's first bytes only, so that a foreign file is not even opened for writing. */
+/* Looks at the file's first bytes only, so that a foreign file is not even opened for writing. 1: it is
+ * new. */
 static int check_header(const char *path, uint32_t application_id, struct err *err)
 {
 	scoped(closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -74,12 +75,12 @@ static int check_header(const char *path, uint32_t application_id, struct err *e
 	ssize_t n;
 
 	if (fd < 0 && errno == ENOENT)
-		return 0;
+		return 1;
 	if (fd < 0)
 		return err_set(err, REASON_STORE, NULL, "cannot open '%s': %s", path, strerror(errno));
 	n = read(fd, head, sizeof head);
 	if (n == 0)
-		return 0; /* made, but never written to */
+		return 1; /* made, but never written to */
 	if (n < (ssize_t)sizeof head || memcmp(head, "SQLite format 3", 16) != 0)
 		return err_set(err, REASON_FOREIGN, NULL,
 			"'%s' is not a database of WGKeeper; choose another path", path);
@@ -99,19 +100,32 @@ static int sqlite_run(void *handle, const char *text, struct err *err)
 	return code == SQLITE_OK ? 0 : raise(handle, code, err);
 }
 
-static int configure(sqlite3 *sq, const struct db_conf *conf, struct err *err)
+/* Marks a new file as ours before it has a WAL: check_header() reads the file itself, where a page of
+ * the WAL comes only with a checkpoint, and a process that is killed makes none. */
+static int mark(sqlite3 *sq, bool is_new, uint32_t application_id, struct err *err)
+{
+	char text[64];
+
+	snprintf(text, sizeof text, "PRAGMA application_id = %d;", (int)application_id);
+	return is_new ? sqlite_run(sq, text, err) : 0;
+}
+
+static int configure(sqlite3 *sq, bool is_new, const struct db_conf *conf, struct err *err)
 {
 	char text[512];
+	int r;
 
-	/* FULL: a commit is on disk when it returns. WAL: readers do not wait for the writer. */
-	snprintf(text, sizeof text,
-		"PRAGMA locking_mode = %s; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-		"PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;"
-		"PRAGMA temp_store = MEMORY; PRAGMA application_id = %d;",
-		conf->exclusive ? "EXCLUSIVE" : "NORMAL", (int)conf->application_id);
 	sqlite3_extended_result_codes(sq, 1);
 	sqlite3_busy_timeout(sq, BUSY_TIMEOUT_MS);
-	return sqlite_run(sq, text, err);
+	/* FULL: a commit is on disk when it returns. WAL: readers do not wait for the writer. */
+	snprintf(text, sizeof text,
+		"PRAGMA locking_mode = %s; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
+		"PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY;",
+		conf->exclusive ? "EXCLUSIVE" : "NORMAL");
+	r = sqlite_run(sq, text, err);
+	if (r >= 0)
+		r = mark(sq, is_new, conf->application_id, err);
+	return r < 0 ? r : sqlite_run(sq, "PRAGMA journal_mode = WAL;", err);
 }
 
 static void sqlite_close(void *handle)
@@ -130,16 +144,18 @@ static int sqlite_open(const struct db_conf *conf, void **ret_handle, struct err
 	const char *path = conf->url + 5;
 	scoped(close_handle) sqlite3 *sq = NULL;
 	mode_t mask;
-	int r, code;
+	int r = 1, code;
+	bool is_new;
 
 	if (strcmp(path, ":memory:") != 0) {
 		r = check_header(path, conf->application_id, err);
 		if (r < 0)
 			return r;
 	}
+	is_new = r > 0;
 	mask = umask(077); /* only its owner reads it, also the files SQLite puts beside it */
 	code = sqlite3_open_v2(path, &sq, flags, NULL);
-	r = code == SQLITE_OK ? configure(sq, conf, err) : raise(sq, code, err);
+	r = code == SQLITE_OK ? configure(sq, is_new, conf, err) : raise(sq, code, err);
 	umask(mask);
 	if (r < 0)
 		return err_context(err, r, "'%s'", path);

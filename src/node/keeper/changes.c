@@ -318,18 +318,22 @@ static bool is_same(const struct peer *peer, const struct ipc_put *in)
 	       same_label(peer, in->label);
 }
 
-static int put_new(struct keeper *k, const struct ipc_put *in, struct op *op, struct err *err)
+static int check_not_ended(struct keeper *k, const struct uuid *id, struct err *err)
 {
 	struct tombstone tombstone;
-	struct peer *peer;
-	int r = store_tombstone(k->store, &in->id, &tombstone, err);
+	int r = store_tombstone(k->store, id, &tombstone, err);
 
 	if (r >= 0)
 		return err_set(err, REASON_PEER_ENDED, NULL,
 			"this peer has ended and does not come back; make one with another id");
-	if (r != -ERR_NOT_FOUND)
-		return r;
-	r = make_peer(k, &in->id, &in->public_key, &peer, err);
+	return r == -ERR_NOT_FOUND ? 0 : r;
+}
+
+static int put_new(struct keeper *k, const struct ipc_put *in, struct op *op, struct err *err)
+{
+	struct peer *peer;
+	int r = make_peer(k, &in->id, &in->public_key, &peer, err);
+
 	if (r < 0)
 		return r;
 	r = in->n_addresses ? claim(k, peer, in->address, in->n_addresses, err)
@@ -434,6 +438,8 @@ static int put(struct keeper *k, const struct ipc_put *in, struct op *op, struct
 	struct peer *peer = peers_by_id(&k->peers, &in->id);
 	int r = check_device(k, err);
 
+	if (r >= 0 && !peer)
+		r = check_not_ended(k, &in->id, err);
 	if (r >= 0)
 		r = check_key(k, &in->public_key, &in->id, err);
 	if (r >= 0 && in->expires_us && in->expires_us <= time_now().us)

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Fixtures: what a test makes is taken away behind it, in reverse order."""
+import contextlib
+import os
+import sys
+
+import pytest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+from lib import netns, node, wireguard  # noqa: E402
+
+
+@pytest.fixture
+def stack():
+    with contextlib.ExitStack() as made:
+        yield made
+
+
+@pytest.fixture
+def wan(stack):
+    """The internet: a namespace that nodes and clients are connected to."""
+    ns = netns.Namespace("wan")
+    stack.callback(ns.remove)
+    ns.forward()
+    return ns
+
+
+@pytest.fixture
+def make_node(stack, wan, tmp_path):
+    """make_node(number, *init options): a node at 198.51.NUMBER.1 behind `wan`."""
+
+    def make(number=1, *options, start=True):
+        ns = netns.Namespace(f"n{number}")
+        stack.callback(ns.remove)
+        netns.link(ns, "wan0", [f"198.51.{number}.1/24"], wan, f"n{number}", [f"198.51.{number}.254/24"])
+        ns.ip("route", "add", "default", "via", f"198.51.{number}.254")
+        ns.forward()
+        interface = f"wgk{os.getpid() % 100000}n{number}"
+        device = wireguard.Device(ns, interface, str(tmp_path))
+        stack.callback(device.stop)
+        made = node.Node(ns, str(tmp_path / f"node{number}"), interface,
+                         options or ("--subnet", f"10.{60 + number}.0.0/26"), device)
+        stack.callback(made.stop)
+        return made.start() if start else made
+
+    return make
+
+
+@pytest.fixture
+def make_client(stack, wan, tmp_path):
+    """make_client(number, text): a machine with wg-quick and this file."""
+
+    def make(number, text):
+        ns = netns.Namespace(f"c{number}")
+        stack.callback(ns.remove)
+        netns.link(ns, "eth0", [f"203.0.{number}.2/24"], wan, f"c{number}", [f"203.0.{number}.1/24"])
+        ns.ip("route", "add", "default", "via", f"203.0.{number}.1")
+        path = tmp_path / f"client{number}.conf"
+        path.write_text(text)
+        client = wireguard.Client(ns, str(path))
+        stack.callback(client.stop)
+        return client
+
+    return make
