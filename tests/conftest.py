@@ -9,6 +9,7 @@ import pytest
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from lib import netns, node, wireguard  # noqa: E402
+from lib.console import Console  # noqa: E402
 
 
 @pytest.fixture
@@ -63,3 +64,15 @@ def make_client(stack, wan, tmp_path):
         return client
 
     return make
+
+
+@pytest.fixture
+def console(stack, wan, tmp_path):
+    """A running Console at 198.18.0.1 behind `wan`."""
+    ns = netns.Namespace("console")
+    stack.callback(ns.remove)
+    netns.link(ns, "wan0", ["198.18.0.1/24"], wan, "console", ["198.18.0.254/24"])
+    ns.ip("route", "add", "default", "via", "198.18.0.254")
+    made = Console(ns, str(tmp_path / "console"))
+    stack.callback(made.stop)
+    return made.start()

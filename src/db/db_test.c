@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -318,6 +319,32 @@ TEST(another_programs_database_is_refused)
 	assert_fails(db_open(&conf, &db, &err), &err, REASON_FOREIGN);
 }
 
+/* Nothing of what was committed need be in the file itself yet. */
+TEST(a_new_database_is_ours_after_a_kill)
+{
+	char url[64];
+	struct db_conf conf;
+	struct db *db = NULL;
+	struct err err;
+	pid_t pid;
+
+	assert_int_equal(truncate(path, 0), 0);
+	snprintf(url, sizeof url, "file:%s", path);
+	conf = conf_of(url);
+	conf.exclusive = true;
+	pid = fork();
+	if (pid == 0) {
+		if (db_open(&conf, &db, &err) < 0 || db_migrate(db, &err) < 0)
+			_exit(1);
+		raise(SIGKILL);
+	}
+	assert_true(pid > 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_ok(db_open(&conf, &db, &err), &err);
+	assert_ok(db_migrate(db, &err), &err);
+	db_close(db);
+}
+
 TEST(a_newer_schema_is_refused)
 {
 	char url[64];
@@ -381,6 +408,7 @@ int main(void)
 		cmocka_unit_test(lists_page_behind_the_last_row),
 		cmocka_unit_test(filters_follow_the_members_given),
 		cmocka_unit_test(foreign_files_are_left_alone),
+		cmocka_unit_test(a_new_database_is_ours_after_a_kill),
 		cmocka_unit_test(another_programs_database_is_refused),
 		cmocka_unit_test(a_newer_schema_is_refused),
 	};

@@ -315,7 +315,7 @@ static const struct field client_fields[] = {
 	CLIENT(addresses, .doc = "The interface's addresses."),
 	CLIENT(server_public_key, .doc = "The node's public key."),
 	CLIENT(endpoint, .doc = "host:port of the node."),
-	CLIENT(allowed_ips, .of = FIELD_TEXT, .doc = "What goes through the tunnel."),
+	CLIENT(allowed_ips, .json = "allowedIPs", .of = FIELD_TEXT, .doc = "What goes through the tunnel."),
 	CLIENT(dns, .of = FIELD_TEXT, .doc = "Name servers."),
 	CLIENT(persistent_keepalive, .doc = "Seconds."),
 	{ 0 },

@@ -49,7 +49,10 @@ class Node:
         """`ip netns exec` execs, so the process is main; its children are keeper and gate. The
         gate has dropped its uid."""
         for pid in self.process.children():
-            status = open(f"/proc/{pid}/status", encoding="ascii").read()
+            try:
+                status = open(f"/proc/{pid}/status", encoding="ascii").read()
+            except FileNotFoundError:
+                continue
             uid = int(re.search(r"^Uid:\s+(\d+)", status, re.M).group(1))
             if (part == "gate") == (uid != 0):
                 return pid

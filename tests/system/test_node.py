@@ -64,12 +64,14 @@ def test_no_packet_is_lost_when_our_processes_die(make_node, make_client, wan, t
     ping = Pinger(client.ns, "192.0.2.9", str(tmp_path / "ping.log"), interval=0.02)
     wait_for(lambda: len(ping.answers()) > 5)
     for part in ("gate", "keeper"):
+        before = node.pid_of(part)
         node.kill(part)
+        wait_for(lambda: node.pid_of(part) not in (None, before))
         wait_for(lambda: node.get("/readyz").status == 200)
     node.stop()
     node.start()
     assert node.device.peers() == {public: created["addresses"]}
-    time.sleep(1)
+    time.sleep(2)
     ping.stop()
     assert len(ping.answers()) > 60 and ping.lost() == 0
 

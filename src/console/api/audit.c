@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "base/parse.h"
+#include "console/api/handlers.h"
+
+int api_audit_list(struct http_request *req, struct err *err)
+{
+	return store_audit(console_db(), req->query, req->out, req->arena, err);
+}
+
+int api_audit_get(struct http_request *req, struct err *err)
+{
+	int64_t seq;
+
+	if (!parse_i64(span_of(req->param[0]), 1, INT64_MAX, &seq))
+		return err_set(err, REASON_ENTRY_NOT_FOUND, NULL, "an entry's number is a number");
+	return store_entry(console_db(), seq, req->out, req->arena, err);
+}
+
+int api_events(struct http_request *req, struct err *err)
+{
+	int64_t seq;
+	int r = store_seq(console_db(), &seq, err);
+
+	return r < 0 ? r
+		     : events_subscribe(console_of(req)->events, req, &caller_of(req)->token, seq, err);
+}
+
+int api_health(struct http_request *req, struct err *err)
+{
+	(void)err;
+	sbuf_puts(http_text(req, "application/json"), "{\"status\":\"ok\"}");
+	return 0;
+}
