@@ -27,6 +27,15 @@ static int collect(const struct nlattr *attr, void *ctx)
 	return MNL_CB_OK;
 }
 
+/* The attribute inside `nest` behind `at` (NULL: the first), or NULL. libmnl's macro casts const away. */
+static const struct nlattr *next_in(const struct nlattr *nest, const struct nlattr *at)
+{
+	const char *end = (const char *)nest + mnl_attr_get_len(nest);
+	const struct nlattr *next = at ? mnl_attr_next(at) : mnl_attr_get_payload(nest);
+
+	return mnl_attr_ok(next, (int)(end - (const char *)next)) ? next : NULL;
+}
+
 /* The attribute's payload, when it has exactly this size. One that is not there is fine. */
 static bool take(const struct attrs *attrs, int type, void *at, size_t size)
 {
@@ -80,11 +89,9 @@ static bool take_allowed(const struct nlattr *nest, struct wgdev_peer *peer)
 
 static bool take_all_allowed(const struct attrs *attrs, struct wgdev_peer *peer)
 {
-	const struct nlattr *nest;
+	const struct nlattr *list = attrs->at[WGPEER_A_ALLOWEDIPS], *nest = NULL;
 
-	if (!attrs->at[WGPEER_A_ALLOWEDIPS])
-		return true;
-	mnl_attr_for_each_nested(nest, attrs->at[WGPEER_A_ALLOWEDIPS])
+	while (list && (nest = next_in(list, nest)))
 		if (!take_allowed(nest, peer))
 			return false;
 	return true;
@@ -131,16 +138,16 @@ int netlink_parse(struct netlink_parser *p, const struct nlmsghdr *message, stru
 	struct err *err)
 {
 	struct attrs attrs = { 0 };
-	const struct nlattr *nest;
+	const struct nlattr *peers, *nest = NULL;
 	bool ok = message->nlmsg_len >= NLMSG_HDRLEN + sizeof(struct genlmsghdr) &&
 		  mnl_attr_parse(message, sizeof(struct genlmsghdr), collect, &attrs) >= 0;
 
 	ok = ok && take(&attrs, WGDEVICE_A_PRIVATE_KEY, sink->interface.private_key.bytes, 32) &&
 	     take(&attrs, WGDEVICE_A_LISTEN_PORT, &sink->interface.listen_port, 2) &&
 	     take(&attrs, WGDEVICE_A_FWMARK, &sink->interface.fwmark, 4);
-	if (ok && attrs.at[WGDEVICE_A_PEERS])
-		mnl_attr_for_each_nested(nest, attrs.at[WGDEVICE_A_PEERS])
-			ok = ok && read_peer(p, nest, sink);
+	peers = attrs.at[WGDEVICE_A_PEERS];
+	while (ok && peers && (nest = next_in(peers, nest)))
+		ok = read_peer(p, nest, sink);
 	if (!ok)
 		return err_set(err, REASON_DEVICE, NULL, "the kernel's answer is malformed");
 	return 0;

@@ -130,7 +130,7 @@ def test_issue_on_a_full_or_absent_node_leaves_nothing(console, make_node):
     assert full.status == 409 and full.json["code"] == "no_available_ip"
     assert api.get("/peers?view=ended").json["data"][0]["access"] == "failed"
     node.ns.ip("link", "set", "wan0", "down")
-    away, _, _ = issue(api, ada, de1, "tablet", timeout=30) if False else issue(api, ada, de1, "tablet")
+    away, _, _ = issue(api, ada, de1, "tablet")
     assert away.status in (503, 504)
     assert away.json["code"] in ("node_unreachable", "node_unconfirmed")
     assert len(node.device.peers()) == 1
@@ -221,14 +221,13 @@ def test_bad_nodes_are_refused_by_name_and_remedy(console, make_node):
 
 
 def test_failed_sign_ins_are_in_the_log_and_throttled(console):
-    api = console.api()
+    admin, api = console.admin(), console.api()
     for _ in range(3):
         assert api.login("admin", "wrong").status == 401
     assert api.login("nobody", "wrong").status == 401
     codes = [api.login("admin", "wrong").status for _ in range(12)]
     assert codes[-1] == 429
-    time.sleep(6)
-    rows = entries(console.admin(), action="session.fail")
+    rows = entries(admin, action="session.fail")
     assert {row["target"]["name"] for row in rows} == {"admin", "nobody"}
     assert all(row["actor"]["kind"] == "anonymous" and row["source"] for row in rows)
 

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// The Console's API: types as it says them, one way to call it, and one table of words for its errors.
+
+export type Ref = { id: string; name: string };
+export type OperatorRef = { id: string; username: string | null };
+export type NodeState = 'online' | 'degraded' | 'unreachable' | 'enrolling' | 'removing';
+export type PersonKind = 'staff' | 'contractor' | 'partner' | 'service';
+export type Access = 'issuing' | 'active' | 'expired' | 'revoke_pending' | 'revoked' | 'failed' | 'unmanaged';
+
+export type Session = {
+  operator: { id: string; username: string; role: string; mustChangePassword: boolean };
+  csrfToken: string;
+  expiresAt: string;
+  console: { name: string; version: string; insecure: boolean };
+};
+export type WgNode = {
+  id: string; name: string; address: string; transport: 'tls' | 'plain'; fingerprint: string | null;
+  endpoint: string | null; effectiveEndpoint: string | null; state: NodeState; reason: string | null;
+  reasonDetail: string | null; stateSince: string; checkedAt: string | null; seenAt: string | null;
+  kind: 'native' | 'published' | null; version: string | null; outdated: boolean; interface: string | null;
+  publicKey: string | null; listenPort: number | null; subnets: string[]; serverAddresses: string[];
+  families: string[]; peersIssued: number | null; peersPossible: number | null; connected: number | null;
+  unmanagedPeers: number | null; forwarding: 'ok' | 'off' | 'blocked' | null; forwardingRemedy: string | null;
+  clockOffsetMs: number | null; startedAt: string | null; backend: string | null; addedAt: string;
+  addedBy: OperatorRef; etag: number;
+};
+export type Person = {
+  id: string; name: string; email: string | null; kind: PersonKind; organisation: string | null;
+  peersActive: number; peersAll: number; peersPending: number; nodes: number; lastConnectedAt: string | null;
+  nextExpiryAt: string | null; createdAt: string; createdBy: OperatorRef; etag: number;
+};
+export type Peer = {
+  id: string; name: string; person: Ref & { kind: PersonKind }; node: Ref & { state: NodeState };
+  publicKey: string; addresses: string[]; access: Access; pending: boolean;
+  connection: 'connected' | 'not_connected' | 'never_used' | 'unknown'; lastHandshakeAt: string | null;
+  receiveBytes: number | null; transmitBytes: number | null; endpoint: string | null; liveAsOf: string | null;
+  issuedAt: string; issuedBy: OperatorRef; expiresAt: string | null; revokeRequestedAt: string | null;
+  endedAt: string | null; confirmedAt: string | null; unmanagedSince: string | null; etag: number;
+};
+export type ClientConf = {
+  addresses: string[]; serverPublicKey: string; endpoint: string; allowedIPs: string[]; dns: string[];
+  persistentKeepalive: number;
+};
+export type CheckStep = { name: string; state: 'ok' | 'failed' | 'waiting' | 'skipped'; detail: string; code: string | null };
+export type Check = {
+  ok: boolean; address: string; transport: 'tls' | 'plain'; fingerprint: string | null;
+  fingerprintHex: string | null; steps: CheckStep[];
+  node: { name: string; version: string; kind: string; interface: string; peers: number; unmanaged: number } | null;
+  existing: Ref | null;
+};
+export type Entry = {
+  seq: number; at: string; actor: { kind: string; id: string | null; name: string | null }; auth: string;
+  source: string | null; requestId: string | null; action: string; outcome: string;
+  target: { kind: string; id: string | null; name: string | null } | null; node: Ref | null; person: Ref | null;
+  peer: Ref | null; changes: { field: string; before: string | null; after: string | null }[];
+  reason: string | null; count: number; leafHash: string;
+};
+export type Page<T> = {
+  data: T[]; total?: number; totalAtLeast?: number; nextCursor: string | null; counts: Record<string, number>;
+  fleet: { asOf: string; unreachable: { id: string; name: string; since: string }[] }; seq: number;
+};
+
+/** What the UI says about an error, by its code; {detail} is the Console's own sentence. */
+const words: Record<string, string> = {
+  login_failed: 'User name or password is wrong.',
+  login_throttled: 'Too many attempts. Try again in a moment.',
+  weak_password: 'Choose a longer password: at least 12 characters, and none that everybody tries.',
+  node_unreachable: 'The node does not answer.',
+  node_unconfirmed: 'Not issued: the node did not confirm in time. What it may have made is being taken back.',
+  node_api_key_rejected: 'The node does not accept this API key. Compare it with auth.api_key in its config.yaml.',
+  node_fingerprint_changed: 'The server shows another key than the one that was compared. Nothing was sent.',
+  node_exists: 'This node is already here.',
+  no_available_ip: 'The node has no free address left.',
+  key_in_use: 'Another peer has this key. Try again: a new key pair is made.',
+  name_in_use: 'That is taken already.',
+  changed: 'Somebody changed this meanwhile. It has been read again.',
+  busy: 'The Console is busy. Try again.',
+  unreachable: 'The Console does not answer.',
+};
+
+export class ApiError extends Error {
+  constructor(public status: number, public code: string, public field: string | null, public detail: string, public requestId: string) {
+    super(words[code] ?? detail);
+  }
+}
+
+export const auth = { csrf: '', onUnauthorized: () => {}, onPasswordChange: () => {} };
+
+export async function call<T>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<T> {
+  const init: RequestInit = { method, headers: { ...headers }, credentials: 'same-origin' };
+  const h = init.headers as Record<string, string>;
+  if (method !== 'GET') h['X-CSRF'] = auth.csrf;
+  if (body !== undefined) { h['Content-Type'] = 'application/json'; init.body = JSON.stringify(body); }
+  let answer: Response;
+  try { answer = await fetch('/api/v1' + path, init); }
+  catch { throw new ApiError(0, 'unreachable', null, 'The Console does not answer.', ''); }
+  if (answer.ok) return (answer.status === 204 ? undefined : await answer.json()) as T;
+  const p = await answer.json().catch(() => ({}));
+  const error = new ApiError(answer.status, p.code ?? 'error', p.field ?? null, p.detail ?? answer.statusText, p.requestId ?? '');
+  if (answer.status === 401 && p.code === 'unauthorized') auth.onUnauthorized();
+  if (p.code === 'password_change_required') auth.onPasswordChange();
+  throw error;
+}
+
+export const get = <T>(path: string, query: Record<string, string | number | null | undefined> = {}) => {
+  const q = new URLSearchParams();
+  for (const [k, v] of Object.entries(query)) if (v !== null && v !== undefined && v !== '') q.set(k, String(v));
+  const text = q.toString();
+  return call<T>('GET', path + (text ? '?' + text : ''));
+};

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// Every state: its shape, its word, its tone. The pages read these tables.
+import type { Access, NodeState, Peer, PersonKind } from './api';
+import type { State } from './ui/Glyph.svelte';
+
+export type Look = { g: State; label: string; tone: 'ok' | 'warn' | 'danger' | 'info' | 'mute' };
+
+export const nodeLook: Record<NodeState, Look> = {
+  online: { g: 'ok', label: 'Online', tone: 'ok' },
+  degraded: { g: 'warn', label: 'Degraded', tone: 'warn' },
+  unreachable: { g: 'down', label: 'Unreachable', tone: 'danger' },
+  enrolling: { g: 'pending', label: 'Enrolling', tone: 'info' },
+  removing: { g: 'revoking', label: 'Removing', tone: 'warn' },
+};
+const accessLook: Record<Exclude<Access, 'active'>, Look> = {
+  issuing: { g: 'pending', label: 'Issuing', tone: 'info' },
+  expired: { g: 'expired', label: 'Expired', tone: 'mute' },
+  revoke_pending: { g: 'revoking', label: 'Revoke pending', tone: 'warn' },
+  revoked: { g: 'revoked', label: 'Revoked', tone: 'mute' },
+  failed: { g: 'revoked', label: 'Not issued', tone: 'mute' },
+  unmanaged: { g: 'paused', label: 'Unmanaged', tone: 'mute' },
+};
+const connectionLook: Record<Peer['connection'], Look> = {
+  connected: { g: 'ok', label: 'Connected', tone: 'ok' },
+  not_connected: { g: 'idle', label: 'Not connected', tone: 'mute' },
+  never_used: { g: 'never', label: 'Never used', tone: 'mute' },
+  unknown: { g: 'pending', label: 'Unknown', tone: 'mute' },
+};
+export const peerLook = (p: Peer): Look => (p.access === 'active' ? connectionLook[p.connection] : accessLook[p.access]);
+
+export const kinds: Record<PersonKind, string> = { staff: 'Staff', contractor: 'Contractor', partner: 'Partner', service: 'Service' };
+
+export const actions: Record<string, string> = {
+  'log.start': 'Started the log', 'operator.create': 'Created operator', 'operator.password': 'Changed password',
+  'session.start': 'Signed in', 'session.end': 'Signed out', 'session.fail': 'Failed to sign in',
+  'node.add': 'Added node', 'node.change': 'Changed node', 'node.remove': 'Removed node',
+  'person.create': 'Added person', 'peer.issue': 'Issued peer', 'peer.change': 'Changed peer',
+  'peer.expire': 'Peer expired', 'peer.revoke': 'Revoked peer',
+};
+export const outcomes: Record<string, Look> = {
+  ok: { g: 'ok', label: 'Done', tone: 'ok' },
+  failed: { g: 'down', label: 'Failed', tone: 'danger' },
+  requested: { g: 'pending', label: 'Requested', tone: 'info' },
+  confirmed: { g: 'ok', label: 'Confirmed', tone: 'ok' },
+  abandoned: { g: 'revoked', label: 'Taken back', tone: 'mute' },
+};
