@@ -5,7 +5,7 @@ NINJA = ninja
 TREES = build build-san
 
 .DEFAULT_GOAL = all
-.PHONY: help deps all demo test test-unit test-system lint format clean
+.PHONY: help deps all web demo test test-unit test-system test-browser lint format clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -13,8 +13,14 @@ help: ## this list
 deps: ## install what is missing (Debian packages, web packages)
 	tools/deps.sh build run test
 
-all: build/build.ninja ## build the programs into build/bin
+all: web build/build.ninja ## build the programs into build/bin
 	$(NINJA) -C build
+
+web: web/dist/index.html ## build the web UI into web/dist
+
+web/dist/index.html: web/package-lock.json web/build.mjs $(shell find web/src -type f)
+	tools/deps.sh build
+	cd web && npm run build
 
 build/build.ninja:
 	@command -v meson >/dev/null || tools/deps.sh build
@@ -26,7 +32,8 @@ build-san/build.ninja:
 
 test: ## every test; ends with "N passed, N failed"
 	tools/deps.sh build run test
-	tools/run-tests.py unit system
+	$(MAKE) web
+	tools/run-tests.py unit system browser
 
 test-unit: ## unit tests, both compilers, lint
 	tools/deps.sh build test
@@ -35,6 +42,11 @@ test-unit: ## unit tests, both compilers, lint
 test-system: ## real processes and real WireGuard
 	tools/deps.sh build run test
 	tools/run-tests.py system
+
+test-browser: ## the UI in a real browser
+	tools/deps.sh build run test
+	$(MAKE) web
+	tools/run-tests.py browser
 
 lint: ## layers, headers, formatting, lengths
 	tools/lint.py

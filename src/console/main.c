@@ -10,6 +10,7 @@
 #include "base/parse.h"
 #include "console/app.h"
 #include "console/auth/session.h"
+#include "console/ui.h"
 #include "crypto/password.h"
 #include "http/client.h"
 #include "http/limit.h"
@@ -164,11 +165,8 @@ static int start_pools(struct console *c, struct err *err)
 
 static int start(struct console *c, struct http_server **ret_server, struct err *err)
 {
-	static const struct http_header headers[] = { { "Cache-Control", "no-store", NULL },
-		{ "X-Content-Type-Options", "nosniff", NULL }, { "Referrer-Policy", "no-referrer", NULL },
-		{ 0 } };
 	struct http_app app = { .ctx = c, .routes = console_routes, .n_routes = console_n_routes,
-		.headers = headers, .max_body = BODY_MAX, .max_answer = ANSWER_MAX,
+		.headers = ui_headers, .no_route = ui_no_route, .max_body = BODY_MAX, .max_answer = ANSWER_MAX,
 		.arena_size = REQUEST_ARENA, .admit = session_admit,
 		.authenticate = session_authenticate, .authorize = session_authorize,
 		.dispatch = dispatch, .done = log_request };

@@ -194,6 +194,15 @@ int request_decode(struct http_request *req, struct err *err)
  * Output
  */
 
+/* A handler's own header stands instead of the app's. */
+static bool has_own(const struct http_request *req, const char *name)
+{
+	for (const struct http_header *h = req->headers; h; h = h->next)
+		if (!strcasecmp(h->name, name))
+			return true;
+	return false;
+}
+
 static void put_failure(struct http_request *req, const struct err *err)
 {
 	req->err = *err;
@@ -201,11 +210,7 @@ static void put_failure(struct http_request *req, const struct err *err)
 	req->stream = NULL;
 	req->status = (unsigned)err_status(err->reason);
 	if (req->status == 429 || req->status == 503) {
-		bool given = false;
-
-		for (struct http_header *h = req->headers; h; h = h->next)
-			given |= !strcasecmp(h->name, "Retry-After");
-		if (!given && !req->server->app.put_error)
+		if (!has_own(req, "Retry-After") && !req->server->app.put_error)
 			http_set_header(req, "Retry-After", "1");
 	}
 	if (req->server->app.put_error)
@@ -283,7 +288,8 @@ static void add_headers(struct http_request *req, struct MHD_Response *response)
 	const struct http_header *always = req->server->app.headers;
 
 	for (; always && always->name; always++)
-		MHD_add_response_header(response, always->name, always->value);
+		if (!has_own(req, always->name))
+			MHD_add_response_header(response, always->name, always->value);
 	for (const struct http_header *h = req->headers; h; h = h->next)
 		MHD_add_response_header(response, h->name, h->value);
 	MHD_add_response_header(response, "X-Request-Id", req->id);
