@@ -30,6 +30,11 @@ build-san/build.ninja:
 	@command -v meson >/dev/null || tools/deps.sh build
 	meson setup build-san -Db_sanitize=address,undefined -Dwerror=true
 
+demo: ## a Console and two nodes on this machine; Ctrl-C removes them (CHECK=1: use it once and end)
+	tools/deps.sh build run
+	$(MAKE) all
+	tools/demo.py $(if $(CHECK),--check)
+
 test: ## every test; ends with "N passed, N failed"
 	tools/deps.sh build run test
 	$(MAKE) web

@@ -26,7 +26,8 @@ class Process:
         self.log_path = log
         self.log = open(log, "ab")
         self.popen = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=self.log,
-                                      stderr=self.log, env=env, cwd=cwd)
+                                      stderr=self.log, env=env, cwd=cwd,
+                                      start_new_session=True)
 
     @property
     def pid(self):

@@ -179,6 +179,7 @@ int api_peers_issue(struct http_request *req, struct err *err)
 	if (r >= 0)
 		r = put_client(req, &node, &made, &out->client, err);
 	out->client.addresses = out->peer.addresses;
+	fleet_wake(console_of(req)->fleet, &row.node_id); /* its numbers have changed */
 	fleet_tell(console_of(req)->fleet, console_db(), "peer", &row.id);
 	return r;
 }
