@@ -5,7 +5,7 @@ NINJA = ninja
 TREES = build build-san
 
 .DEFAULT_GOAL = all
-.PHONY: help deps all web demo test test-unit test-system test-browser lint format clean
+.PHONY: help deps all web demo test test-unit test-system test-faults test-browser lint format clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -38,7 +38,7 @@ demo: ## a Console and two nodes on this machine; Ctrl-C removes them (CHECK=1: 
 test: ## every test; ends with "N passed, N failed"
 	tools/deps.sh build run test
 	$(MAKE) web
-	tools/run-tests.py unit system browser
+	tools/run-tests.py unit system faults browser
 
 test-unit: ## unit tests, both compilers, lint
 	tools/deps.sh build test
@@ -47,6 +47,10 @@ test-unit: ## unit tests, both compilers, lint
 test-system: ## real processes and real WireGuard
 	tools/deps.sh build run test
 	tools/run-tests.py system
+
+test-faults: ## kill -9, and what must hold after it
+	tools/deps.sh build run test
+	tools/run-tests.py faults
 
 test-browser: ## the UI in a real browser
 	tools/deps.sh build run test

@@ -25,7 +25,7 @@
 #include "node/keeper/keeper.h"
 
 enum { KEEPER, GATE, N_CHILDREN };
-enum { BACKOFF_MAX_S = 10, STOP_GRACE_S = 20, SOCKET_BYTES = 1024 * 1024 };
+enum { BACKOFF_MAX_S = 10, LIVED_US = 200000, STOP_GRACE_S = 20, SOCKET_BYTES = 1024 * 1024 };
 
 struct child {
 	const char *name;
@@ -69,13 +69,13 @@ static void start(int which, const char *config_path)
 	child->restart_us = 0;
 }
 
-/* At once the first time, then after 1, 2, 4… seconds; one that lived for a minute starts afresh. */
+/* One that had come to serve is started again at once; one that dies at its start after 1, 2, 4… seconds. */
 static void plan_restart(struct child *child)
 {
 	int64_t now = time_monotonic_us();
 	unsigned wait_s = 0;
 
-	if (now - child->started_us > 60 * USEC_PER_SEC)
+	if (now - child->started_us > LIVED_US)
 		child->failures = 0;
 	if (child->failures)
 		wait_s = 1u << (child->failures - 1 < 4 ? child->failures - 1 : 4);
