@@ -5,7 +5,7 @@ NINJA = ninja
 TREES = build build-san
 
 .DEFAULT_GOAL = all
-.PHONY: help deps all web demo test test-unit test-system test-faults test-browser lint format clean
+.PHONY: help deps all web demo test test-unit test-system test-faults test-browser test-kernel lint format clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -37,8 +37,8 @@ demo: ## a Console and two nodes on this machine; Ctrl-C removes them (CHECK=1: 
 
 test: ## every test; ends with "N passed, N failed"
 	tools/deps.sh build run test
-	$(MAKE) web
-	tools/run-tests.py unit system faults browser
+	$(MAKE) all
+	tools/run-tests.py unit system faults browser kernel
 
 test-unit: ## unit tests, both compilers, lint
 	tools/deps.sh build test
@@ -56,6 +56,11 @@ test-browser: ## the UI in a real browser
 	tools/deps.sh build run test
 	$(MAKE) web
 	tools/run-tests.py browser
+
+test-kernel: ## the kernel's WireGuard, under QEMU
+	tools/deps.sh build run test
+	$(MAKE) all
+	tools/run-tests.py kernel
 
 lint: ## layers, headers, formatting, lengths
 	tools/lint.py
