@@ -29,6 +29,7 @@ const struct route console_routes[] = {
 	{ HTTP_POST,   API "/peers/{id}/revoke", PERM_WRITE,      0,              POOL_NODE, api_peers_revoke,    .out = &peer_view_type, .status = 200, .summary = "End a peer" },
 	{ HTTP_GET,    API "/audit",            PERM_READ,        0,              POOL_DB,   api_audit_list,      .query = &audit_query_type, .out = &audit_page_type, .summary = "The audit log, newest first" },
 	{ HTTP_GET,    API "/audit/{seq}",      PERM_READ,        0,              POOL_DB,   api_audit_get,       .out = &audit_view_type, .summary = "One audit entry" },
+	{ HTTP_GET,    API "/openapi.json",     HTTP_PERM_ANYONE, ROUTE_HIDDEN,   POOL_DB,   api_openapi,         .summary = "This description" },
 	{ HTTP_GET,    API "/events",           PERM_READ,        0,              POOL_DB,   api_events,          .summary = "News, as server-sent events" },
 };
 /* clang-format on */

@@ -43,7 +43,7 @@ ip netns exec c wg set wgc private-key /tmp/k2
 ip netns exec c ping -q -c 3 -i 0.2 -W 3 198.51.100.80 >/dev/null
 say "rotate"
 
-KEEPER=$(for p in $(cat /proc/$MAIN/task/$MAIN/children); do grep -q '^Uid:	0' /proc/$p/status && echo $p; done)
+KEEPER=$(for p in $(cat /proc/$MAIN/task/$MAIN/children); do grep -q '^Uid:	0' /proc/$p/status && echo $p; done; true)
 ip netns exec c ping -q -c 40 -i 0.1 -W 3 198.51.100.80 >/tmp/ping &
 PING=$!
 sleep 0.5; kill -9 $KEEPER; sleep 0.5; ready

@@ -261,3 +261,40 @@ def test_another_secret_or_a_foreign_database_is_refused(console, tmp_path):
     wait_for(lambda: not process.running())
     assert process.popen.returncode == 78 and "foreign_store" in process.text().splitlines()[-1]
     assert foreign.read_bytes() == b"not ours at all" * 100
+
+
+def fits(schemas, schema, value, path):
+    """A value against the little of JSON Schema that the description uses."""
+    if "$ref" in schema:
+        schema = schemas[schema["$ref"].split("/")[-1]]
+    kinds = schema.get("type", [])
+    kinds = [kinds] if isinstance(kinds, str) else kinds
+    python = {"string": str, "integer": int, "boolean": bool, "array": list, "object": dict, "null": type(None)}
+    if value is None and (not kinds or "object" in kinds):
+        return  # an object that may be missing
+    assert not kinds or any(isinstance(value, python[kind]) for kind in kinds), (path, value)
+    assert "enum" not in schema or value in schema["enum"], (path, value)
+    if isinstance(value, dict) and "properties" in schema:
+        assert set(value) <= set(schema["properties"]), (path, set(value) - set(schema["properties"]))
+        assert set(schema.get("required", [])) <= set(value), (path, value)
+        for key, inner in value.items():
+            fits(schemas, schema["properties"][key], inner, f"{path}.{key}")
+    if isinstance(value, list) and "items" in schema:
+        for inner in value:
+            fits(schemas, schema["items"], inner, path + "[]")
+
+
+def test_real_answers_are_as_the_description_says(console, make_node):
+    api, node = console.admin(), make_node(1)
+    described = api.get("/openapi.json").json
+    schemas = described["components"]["schemas"]
+    de1, ada = add_node(api, node, "de-1"), add_person(api)
+    issue(api, ada, de1)
+    for path in ("/session", "/nodes", "/people", "/peers", "/audit", f"/nodes/{de1['id']}", "/audit/1"):
+        name = path.replace(de1["id"], "{id}").replace("/audit/1", "/audit/{seq}")
+        answer = described["paths"]["/api/v1" + name]["get"]["responses"]["200"]
+        fits(schemas, answer["content"]["application/json"]["schema"], api.get(path).json, path)
+    problem = api.get("/peers/nope").json
+    fits(schemas, schemas["Problem"], problem, "problem")
+    assert console.password not in api.get("/audit").text
+    assert len(described["paths"]) > 12

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "base/parse.h"
 #include "console/api/handlers.h"
+#include "console/openapi.h"
 
 int api_audit_list(struct http_request *req, struct err *err)
 {
@@ -29,5 +30,12 @@ int api_health(struct http_request *req, struct err *err)
 {
 	(void)err;
 	sbuf_puts(http_text(req, "application/json"), "{\"status\":\"ok\"}");
+	return 0;
+}
+
+int api_openapi(struct http_request *req, struct err *err)
+{
+	(void)err;
+	openapi_write(http_text(req, "application/json"), console_routes, console_n_routes);
 	return 0;
 }

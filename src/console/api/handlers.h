@@ -32,6 +32,7 @@ int api_peers_revoke(struct http_request *req, struct err *err);
 int api_audit_list(struct http_request *req, struct err *err);
 int api_audit_get(struct http_request *req, struct err *err);
 int api_events(struct http_request *req, struct err *err);
+int api_openapi(struct http_request *req, struct err *err);
 int api_health(struct http_request *req, struct err *err);
 
 extern const struct type check_answer_type;
