@@ -21,9 +21,7 @@ struct node_conf {
 	/* server */
 	int64_t port;
 	const char *bind, *tls_cert, *tls_key;
-	int tls; /* enum { NODE_ALLOWED_MAX = 256, NODE_PROXIES_MAX = 64 };
-
-enum node_tls_mode; 0: not given */
+	int tls; /* enum node_tls_mode */
 	struct list allowed_ips, trusted_proxies; /* of struct cidr */
 	/* auth */
 	struct secret api_key;
