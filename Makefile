@@ -5,7 +5,7 @@ NINJA = ninja
 TREES = build build-san
 
 .DEFAULT_GOAL = all
-.PHONY: help deps all web demo test test-unit test-system test-faults test-browser test-kernel lint format clean
+.PHONY: help deps all web demo bench test test-unit test-system test-faults test-browser test-kernel lint format clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -34,6 +34,12 @@ demo: ## a Console and two nodes on this machine; Ctrl-C removes them (CHECK=1: 
 	tools/deps.sh build run
 	$(MAKE) all
 	tools/demo.py $(if $(CHECK),--check)
+
+bench: ## figures beside what the machine could do (WHAT=node); also build/bench.json
+	tools/deps.sh build run test
+	$(MAKE) all
+	$(NINJA) -C build bench-tools
+	bench/bench.py $(WHAT)
 
 test: ## every test; ends with "N passed, N failed"
 	tools/deps.sh build run test
