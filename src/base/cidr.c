@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <stdio.h>
 #include <sys/socket.h>
 
 #include "base/cidr.h"
@@ -71,20 +70,44 @@ bool cidr_parse_any(struct span text, struct cidr *ret_cidr)
 	return cidr_parse(text, ret_cidr) || cidr_parse_address(text, ret_cidr);
 }
 
+/* At most three digits, without leading zeros. */
+static char *put_octet(char *at, unsigned value)
+{
+	if (value >= 100)
+		*at++ = (char)('0' + value / 100);
+	if (value >= 10)
+		*at++ = (char)('0' + value / 10 % 10);
+	*at++ = (char)('0' + value % 10);
+	return at;
+}
+
+/* Returns the end. Lists are full of IPv4 addresses, and inet_ntop(3) goes through printf. */
+static char *put_address(char *at, const struct cidr *cidr)
+{
+	if (cidr->family == IP_V6) {
+		if (!inet_ntop(AF_INET6, cidr->addr, at, INET6_ADDRSTRLEN))
+			*at = '\0';
+		return at + strlen(at);
+	}
+	for (unsigned i = 0; i < 4; i++) {
+		at = put_octet(at, cidr->addr[i]);
+		*at++ = '.';
+	}
+	return at - 1;
+}
+
 const char *cidr_format_address(char buf[CIDR_TEXT_SIZE], const struct cidr *cidr)
 {
-	int af = cidr->family == IP_V6 ? AF_INET6 : AF_INET;
-
-	if (!inet_ntop(af, cidr->addr, buf, CIDR_TEXT_SIZE))
-		buf[0] = '\0';
+	*put_address(buf, cidr) = '\0';
 	return buf;
 }
 
 const char *cidr_format(char buf[CIDR_TEXT_SIZE], const struct cidr *cidr)
 {
-	size_t len = strlen(cidr_format_address(buf, cidr));
+	char *at = put_address(buf, cidr);
 
-	snprintf(buf + len, CIDR_TEXT_SIZE - len, "/%u", cidr->bits);
+	*at++ = '/';
+	*put_octet(at, cidr->bits) = '\0';
 	return buf;
 }
 

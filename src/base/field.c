@@ -66,20 +66,25 @@ bool field_is_none(const struct field *field, const void *at)
 	return !memcmp(at, zero, size);
 }
 
-const char *field_json_name(const struct field *field, char buf[FIELD_NAME_SIZE])
+size_t field_json_name_put(const struct field *field, char buf[FIELD_NAME_SIZE])
 {
-	const char *from = field->name;
+	const char *from = field->json ? field->json : field->name;
+	bool camel = !field->json;
 	size_t n = 0;
 
-	if (field->json)
-		return field->json;
 	for (; *from && n < FIELD_NAME_SIZE - 1; from++) {
-		if (*from != '_')
+		if (!camel || *from != '_')
 			buf[n++] = *from;
 		else if (from[1] >= 'a' && from[1] <= 'z')
 			buf[n++] = (char)(*++from - 32);
 	}
 	buf[n] = '\0';
+	return n;
+}
+
+const char *field_json_name(const struct field *field, char buf[FIELD_NAME_SIZE])
+{
+	field_json_name_put(field, buf);
 	return buf;
 }
 

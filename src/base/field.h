@@ -200,6 +200,9 @@ bool field_is_none(const struct field *field, const void *at);
 /** The JSON name of a row: `.json`, or `name` in camelCase, written into `buf`. */
 const char *field_json_name(const struct field *field, char buf[FIELD_NAME_SIZE]);
 
+/** The same; returns its length. */
+size_t field_json_name_put(const struct field *field, char buf[FIELD_NAME_SIZE]);
+
 /** The row with this JSON name, or NULL. With `any_case` ASCII letters of both cases match. */
 const struct field *field_by_json(const struct field *fields, struct span name, bool any_case);
 

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-#include <stdio.h>
 #include <time.h>
 
 #include "base/parse.h"
@@ -141,11 +140,34 @@ bool time_parse_lax(struct span text, struct timestamp *ret_time)
 	return parse(text, true, ret_time);
 }
 
+/* Decimal digits with leading zeros; printf would cost more than all the rest of a line of JSON. */
+static char *put_digits(char *at, unsigned value, unsigned n)
+{
+	for (unsigned i = n; i-- > 0; value /= 10)
+		at[i] = (char)('0' + value % 10);
+	return at + n;
+}
+
+static char *put_date(char *at, int64_t days)
+{
+	unsigned month, day;
+	int64_t year;
+
+	date_of(days, &year, &month, &day);
+	at = put_digits(at, (unsigned)year, 4);
+	*at++ = '-';
+	at = put_digits(at, month, 2);
+	*at++ = '-';
+	at = put_digits(at, day, 2);
+	*at++ = 'T';
+	return at;
+}
+
 const char *time_format(char buf[TIME_TEXT_SIZE], struct timestamp t, enum time_precision p)
 {
-	int64_t us = t.us % USEC_PER_SEC, seconds = t.us / USEC_PER_SEC, days, year;
-	unsigned month, day, of_day;
-	int n;
+	int64_t us = t.us % USEC_PER_SEC, seconds = t.us / USEC_PER_SEC, days;
+	unsigned of_day;
+	char *at = buf;
 
 	if (us < 0) {
 		us += USEC_PER_SEC;
@@ -153,15 +175,19 @@ const char *time_format(char buf[TIME_TEXT_SIZE], struct timestamp t, enum time_
 	}
 	days = (seconds >= 0 ? seconds : seconds - 86399) / 86400;
 	of_day = (unsigned)(seconds - days * 86400);
-	date_of(days, &year, &month, &day);
-	n = snprintf(buf, TIME_TEXT_SIZE, "%04d-%02u-%02uT%02u:%02u:%02u", (int)year, month, day,
-		of_day / 3600, of_day / 60 % 60, of_day % 60);
+	at = put_date(at, days);
+	at = put_digits(at, of_day / 3600, 2);
+	*at++ = ':';
+	at = put_digits(at, of_day / 60 % 60, 2);
+	*at++ = ':';
+	at = put_digits(at, of_day % 60, 2);
 	if (p == TIME_FRACTION && us) {
-		n += snprintf(buf + n, TIME_TEXT_SIZE - (size_t)n, ".%06d", (int)us);
-		while (buf[n - 1] == '0')
-			n--;
+		*at++ = '.';
+		at = put_digits(at, (unsigned)us, 6);
+		while (at[-1] == '0')
+			at--;
 	}
-	buf[n] = 'Z';
-	buf[n + 1] = '\0';
+	*at++ = 'Z';
+	*at = '\0';
 	return buf;
 }

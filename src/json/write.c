@@ -160,9 +160,22 @@ void json_name(struct sbuf *out, const char *name, bool comma)
 	out->len += len + 3 + comma;
 }
 
+/* `,"name":` of a row, in one piece. */
+static void put_member_name(struct sbuf *out, const struct field *field, bool comma)
+{
+	char text[FIELD_NAME_SIZE + 4], *at = text + comma;
+	size_t len;
+
+	text[0] = ',';
+	*at++ = '"';
+	len = field_json_name_put(field, at);
+	at[len] = '"';
+	at[len + 1] = ':';
+	sbuf_add(out, text, (size_t)(at - text) + len + 2);
+}
+
 bool json_members(struct sbuf *out, const struct type *type, const void *object, bool comma)
 {
-	char name[FIELD_NAME_SIZE];
 	bool any = false;
 
 	for (const struct field *f = type->fields; f->name; f++) {
@@ -172,7 +185,7 @@ bool json_members(struct sbuf *out, const struct type *type, const void *object,
 			continue;
 		if ((f->flags & F_OMIT) && field_is_none(f, at))
 			continue;
-		json_name(out, field_json_name(f, name), comma || any);
+		put_member_name(out, f, comma || any);
 		json_value(out, f, at);
 		any = true;
 	}
