@@ -5,6 +5,7 @@
 
 #include "base/sbuf.h"
 #include "base/time.h"
+#include "base/utf8.h"
 #include "log/log.h"
 
 enum { LINE_MAX_BYTES = 4096, LINE_END_BYTES = 32 };
@@ -42,19 +43,49 @@ const char *log_origin(const struct err *err, char buf[64])
 	return buf;
 }
 
-/* Both formats escape alike: quotes, backslashes and control characters; other bytes go through. */
-static void quoted(struct sbuf *out, const char *text)
+/* How many bytes at `text` may stand as they are; 0: the first one is to be escaped. Controls of the upper
+ * half (U+0080 to U+009F) move terminals as those of the lower one do. */
+static size_t harmless(struct span text)
 {
-	sbuf_putc(out, '"');
-	for (; *text; text++) {
-		unsigned char c = (unsigned char)*text;
+	size_t n = utf8_sequence((const uint8_t *)text.at, text.len);
+	unsigned char c = (unsigned char)text.at[0];
 
-		if (c == '"' || c == '\\')
-			sbuf_printf(out, "\\%c", c);
-		else if (c < 0x20 || c == 0x7f)
-			sbuf_printf(out, "\\u%04x", c);
+	if (n == 1)
+		return c >= 0x20 && c != 0x7f && c != '"' && c != '\\';
+	return n == 2 && c == 0xc2 && (unsigned char)text.at[1] < 0xa0 ? 0 : n;
+}
+
+/* Writes the first character of `text` escaped; gives its bytes. What is no UTF-8 becomes U+FFFD. */
+static size_t escaped(struct sbuf *out, struct span text)
+{
+	size_t n = utf8_sequence((const uint8_t *)text.at, text.len);
+	unsigned char c = (unsigned char)text.at[0];
+
+	if (c == '"' || c == '\\')
+		sbuf_printf(out, "\\%c", c);
+	else if (c < 0x80)
+		sbuf_printf(out, "\\u%04x", c);
+	else if (!n)
+		sbuf_puts(out, "\\ufffd");
+	else
+		sbuf_printf(out, "\\u%04x", (unsigned char)text.at[1]);
+	return n == 2 ? 2 : 1;
+}
+
+/* Both formats escape alike, so a line is one of its format whatever a stranger sent. */
+static void quoted(struct sbuf *out, const char *value)
+{
+	struct span text = span_of(value);
+
+	sbuf_putc(out, '"');
+	while (text.len) {
+		size_t n = harmless(text);
+
+		if (n)
+			sbuf_add(out, text.at, n);
 		else
-			sbuf_putc(out, (char)c);
+			n = escaped(out, text);
+		text = (struct span){ text.at + n, text.len - n };
 	}
 	sbuf_putc(out, '"');
 }
@@ -64,8 +95,8 @@ static bool is_plain(const char *text)
 	if (!*text)
 		return false;
 	for (; *text; text++)
-		if (*text <= ' ' || *text == '"' || *text == '=' || *text == '\\' || *text == 0x7f)
-			return false;
+		if (*text <= ' ' || *text == '"' || *text == '=' || *text == '\\' || *text > '~')
+			return false; /* and what a signed char makes negative */
 	return true;
 }
 

@@ -24,7 +24,7 @@ enum log_level {
 	LOG_LEVEL_DEBUG = 7,
 };
 
-enum log_format { LOG_LOGFMT, LOG_JSON };
+enum log_format { LOG_LOGFMT = 1, LOG_JSON };
 
 struct log_field {
 	const char *name; /* NULL: not there */

@@ -39,6 +39,23 @@ TEST(logfmt_is_one_line_whatever_the_text)
 		"name=\"x\\u000a<3>forged \\\"quoted\\\" \\\\ end\" plain=de-1 n=-5\n");
 }
 
+static void not_utf8(void)
+{
+	log_warn("bytes", LOG_STR("a", "\xff\xc3(\xc0\xaf"), LOG_STR("b", "z\xc3\xbcrich \xc2\x9b"),
+		LOG_STR("c", "\xed\xa0\x80"), LOG_STR("d", "\xf0\x9f\x94\x91"));
+}
+
+TEST(what_is_no_text_is_replaced)
+{
+	static const char fields[] = "\"\\ufffd\\ufffd(\\ufffd\\ufffd\" b=\"z\xc3\xbcrich \\u009b\" "
+				     "c=\"\\ufffd\\ufffd\\ufffd\" d=\"\xf0\x9f\x94\x91\"\n";
+	char text[2048];
+
+	log_init("test", LOG_LEVEL_INFO, LOG_LOGFMT);
+	captured(not_utf8, text, sizeof text);
+	assert_string_equal(strstr(text, " a=") + 3, fields);
+}
+
 TEST(json_carries_the_same)
 {
 	char text[2048];
@@ -99,6 +116,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(logfmt_is_one_line_whatever_the_text),
+		cmocka_unit_test(what_is_no_text_is_replaced),
 		cmocka_unit_test(json_carries_the_same),
 		cmocka_unit_test(levels_context_and_errors),
 		cmocka_unit_test(a_line_has_an_end),
