@@ -77,7 +77,7 @@ struct http_request {
 	void *query, *in, *out; /* of the row's types, zeroed; NULL where it has none */
 	struct span body;
 	void *caller; /* set by the app's `authenticate` */
-	int64_t started_us;
+	int64_t started_us, answered_us; /* monotonic: head read; answer handed on, or 0 */
 
 	/* the answer */
 	unsigned status;

@@ -307,5 +307,6 @@ enum MHD_Result request_queue(struct http_request *req)
 		return MHD_NO;
 	add_headers(req, response);
 	req->phase = PHASE_ANSWER;
+	req->answered_us = time_monotonic_us();
 	return MHD_queue_response(req->connection, req->status, response);
 }

@@ -4,6 +4,7 @@
 
 #include "base/parse.h"
 #include "conf/conf.h"
+#include "log/log.h"
 #include "node/conf.h"
 #include "wg/wgdev.h"
 
@@ -13,6 +14,11 @@ static const struct word backend_words[] = { { NODE_BACKEND_AUTO, "auto" },
 	{ NODE_BACKEND_KERNEL, "kernel" }, { NODE_BACKEND_USERSPACE, "userspace" }, { 0 } };
 static const struct word unmanaged_words[] = { { NODE_UNMANAGED_REPORT, "report" },
 	{ NODE_UNMANAGED_REMOVE, "remove" }, { 0 } };
+
+static const struct word format_words[] = { { LOG_LOGFMT, "logfmt" }, { LOG_JSON, "json" }, { 0 } };
+static const struct word level_words[] = { { LOG_LEVEL_ERROR, "error" }, { LOG_LEVEL_WARN, "warn" },
+	{ LOG_LEVEL_NOTICE, "notice" }, { LOG_LEVEL_INFO, "info" }, { LOG_LEVEL_DEBUG, "debug" },
+	{ 0 } };
 
 static int check_interface(const void *value, struct err *err)
 {
@@ -67,9 +73,12 @@ static const struct field conf_fields[] = {
 	CONF(isolate_peers, .conf = "routing.isolate_peers", .dflt = "false", .doc = "Drop what goes from peer to peer."),
 	CONF(state_dir, .conf = "state_dir", .flags = F_NULLABLE, .doc = "Where store and keys are; default /var/lib/wgkeeper."),
 	CONF(metrics_port, .conf = "metrics.port", .dflt = "0", .min = 0, .max = 65535, .doc = "TCP port of the metrics; 0: off."),
+	CONF(metrics_bind, .conf = "metrics.bind", .dflt = "", .max = 64, .doc = "Address that the metrics listen on; default all, both families."),
 	CONF(metrics_token, .conf = "metrics.token", .flags = F_SECRET | F_NULLABLE, .min = 32, .max = 512, .doc = "What scrapers present as bearer token."),
 	CONF(per_peer, .conf = "metrics.per_peer", .dflt = "false", .doc = "Series per peer."),
 	CONF(per_peer_max, .conf = "metrics.per_peer_max", .dflt = "100", .min = 0, .max = 100000, .doc = "At most so many of them; 0: 100."),
+	CONF(log_format, .conf = "log.format", .dflt = "logfmt", .words = format_words, .doc = "Lines of the log: logfmt or json."),
+	CONF(log_level, .conf = "log.level", .dflt = "info", .words = level_words, .doc = "The least that is logged: error, warn, notice, info or debug."),
 	{ 0 },
 };
 /* clang-format on */

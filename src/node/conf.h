@@ -40,6 +40,8 @@ struct node_conf {
 	int64_t metrics_port, per_peer_max;
 	struct secret metrics_token;
 	bool per_peer;
+	const char *metrics_bind;
+	int log_format, log_level; /* enum log_format, log_level */
 	/* made by node_conf_check() */
 	int64_t quarantine_us;
 };

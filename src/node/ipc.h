@@ -76,6 +76,7 @@ struct ipc_setup {
 	struct digest api_key;
 	uint32_t tls, n_allowed, n_trusted, cert_len, key_len;
 	int64_t started_us;
+	uint8_t log_level, log_format;
 	struct cidr allowed[NODE_ALLOWED_MAX], trusted[NODE_PROXIES_MAX];
 	/* then the certificate's and the key's PEM text */
 };

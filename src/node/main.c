@@ -23,6 +23,7 @@
 #include "node/commands.h"
 #include "node/gate/gate.h"
 #include "node/keeper/keeper.h"
+#include "node/logging.h"
 
 enum { KEEPER, GATE, N_CHILDREN };
 enum { BACKOFF_MAX_S = 10, LIVED_US = 200000, STOP_GRACE_S = 20, SOCKET_BYTES = 1024 * 1024 };
@@ -49,6 +50,7 @@ static int run_child(int which, const char *config_path)
 	close(children[!which].fd);
 	if (which == KEEPER)
 		return keeper_main(config_path, children[KEEPER].fd, children[GATE].pid != 0);
+	logging_leave();
 	return gate_main(children[GATE].fd);
 }
 
@@ -156,6 +158,7 @@ static int supervise(const char *config_path, const sigset_t *signals)
 				start(i, config_path);
 		wait = wait_time();
 		sig = sigtimedwait(signals, NULL, &wait);
+		logging_learn();
 		if (sig == SIGTERM || sig == SIGINT) {
 			stop_all();
 			return 0;
@@ -187,6 +190,7 @@ static int serve(const char *config_path)
 	sigaddset(&signals, SIGINT);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	logging_open();
 	return supervise(config_path, &signals);
 }
 

@@ -2,10 +2,11 @@
 #include <cap-ng.h>
 #include <errno.h>
 #include <grp.h>
+#include <inttypes.h>
 #include <pwd.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <strings.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
@@ -13,6 +14,7 @@
 
 #include "log/log.h"
 #include "node/gate/gate.h"
+#include "node/logging.h"
 
 enum {
 	FALLBACK_UID = 64999,
@@ -196,6 +198,7 @@ static int copy_setup(struct gate *gate, const struct ipc_message *message, stru
 	if (!gate->setup)
 		return err_nomem(err);
 	*gate->setup = *in;
+	logging_set(in->log_level, in->log_format);
 	gate->allowed = (struct list){ gate->setup->allowed, in->n_allowed };
 	gate->trusted = (struct list){ gate->setup->trusted, in->n_trusted };
 	if (gate->server || !in->tls)
@@ -338,13 +341,15 @@ static void no_route(struct http_request *req)
 
 static void log_request(const struct http_request *req)
 {
-	char source[CIDR_TEXT_SIZE];
+	int64_t us = (req->answered_us ?: time_monotonic_us()) - req->started_us;
+	char source[CIDR_TEXT_SIZE], latency[32];
 
 	if (!strcmp(req->path, "/healthz") || !strcmp(req->path, "/readyz"))
 		return;
+	snprintf(latency, sizeof latency, "%" PRId64 ".%03" PRId64 "ms", us / 1000, us % 1000);
+	/* the path alone: what stands in a query is nobody's business */
 	log_info("request", LOG_STR("method", req->method_name), LOG_STR("path", req->path),
-		LOG_INT("status", req->status),
-		LOG_INT("us", time_monotonic_us() - req->started_us),
+		LOG_INT("status", req->status), LOG_STR("latency", latency),
 		LOG_STR("ip", cidr_format_address(source, &req->source)),
 		LOG_STR("request_id", req->id),
 		req->err.reason ? LOG_STR("reason", err_slug(req->err.reason))
@@ -499,11 +504,11 @@ int gate_main(int ipc_fd)
 {
 	struct gate gate = { .ipc_fd = ipc_fd, .listen_fd = -1,
 		.limiter = limiter_new(LIMIT_SLOTS, limit_rate, limit_burst) };
-	const char *debug = getenv("DEBUG");
+	struct span debug = span_trim(span_of(getenv("DEBUG") ?: ""));
 	struct err err;
 	int r;
 
-	gate.debug = debug && (!strcasecmp(debug, "true") || !strcmp(debug, "1"));
+	gate.debug = span_is_nocase(debug, "true") || span_is(debug, "1");
 	map_init(&gate.pending, struct pending, id);
 	r = run(&gate, &err);
 	if (r < 0)

@@ -60,6 +60,8 @@ static void send_setup(struct keeper *k, bool with_socket)
 	setup->api_key = k->api_key;
 	setup->tls = k->cert_pem != NULL;
 	setup->started_us = k->started_at.us;
+	setup->log_level = (uint8_t)k->conf.log_level;
+	setup->log_format = (uint8_t)k->conf.log_format;
 	setup->cert_len = (uint32_t)cert_len;
 	setup->key_len = (uint32_t)key_len;
 	for (; setup->n_allowed < k->conf.allowed_ips.n; setup->n_allowed++)

@@ -9,6 +9,7 @@
 #include "http/server.h"
 #include "log/log.h"
 #include "node/keeper/keeper.h"
+#include "node/logging.h"
 #include "wg/link.h"
 
 enum { CONFIG_ARENA = 8 * 1024 * 1024, PATH_SIZE = 512 };
@@ -156,8 +157,7 @@ int keeper_start(struct keeper *k, const char *config_path, bool gate_lives, str
 	r = node_conf_load(config_path, &k->conf, k->arena, err);
 	if (r < 0)
 		return r;
-	if (k->conf.metrics_port)
-		log_warn("metrics.port is set, but this version serves no metrics");
+	logging_tell((enum log_level)k->conf.log_level, (enum log_format)k->conf.log_format);
 	init_pools(k);
 	make_rules(k);
 	r = check_overlap(k, err);
