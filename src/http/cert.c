@@ -90,21 +90,59 @@ int cert_make(const char *name, const char **ret_cert_pem, const char **ret_key_
 	return export_pem(crt, key, ret_cert_pem, ret_key_pem, arena, err);
 }
 
-int cert_pin(const char *cert_pem, struct digest *ret_pin, struct err *err)
+static int import(struct span text, gnutls_x509_crt_fmt_t format, gnutls_x509_crt_t *ret_crt,
+	struct err *err)
 {
-	gnutls_datum_t pem = { (unsigned char *)(uintptr_t)cert_pem, (unsigned)strlen(cert_pem) };
+	gnutls_datum_t data = { (unsigned char *)(uintptr_t)text.at, (unsigned)text.len };
 	scoped(crt_done) gnutls_x509_crt_t crt = NULL;
-	size_t size = sizeof ret_pin->bytes;
 	int code = gnutls_x509_crt_init(&crt);
 
 	if (code >= 0)
-		code = gnutls_x509_crt_import(crt, &pem, GNUTLS_X509_FMT_PEM);
-	if (code >= 0)
-		code = gnutls_x509_crt_get_key_id(
-			crt, GNUTLS_KEYID_USE_SHA256, ret_pin->bytes, &size);
+		code = gnutls_x509_crt_import(crt, &data, format);
 	if (code < 0)
 		return err_set(err, REASON_CONFIG, NULL, "not a certificate: %s",
 			gnutls_strerror(code));
+	*ret_crt = TAKE(crt);
+	return 0;
+}
+
+static int pin_of(struct span text, gnutls_x509_crt_fmt_t format, struct digest *ret_pin, struct err *err)
+{
+	scoped(crt_done) gnutls_x509_crt_t crt = NULL;
+	size_t size = sizeof ret_pin->bytes;
+	int code, r = import(text, format, &crt, err);
+
+	if (r < 0)
+		return r;
+	code = gnutls_x509_crt_get_key_id(crt, GNUTLS_KEYID_USE_SHA256, ret_pin->bytes, &size);
+	if (code < 0)
+		return err_set(err, REASON_CONFIG, NULL, "not a certificate: %s",
+			gnutls_strerror(code));
+	return 0;
+}
+
+int cert_pin(const char *cert_pem, struct digest *ret_pin, struct err *err)
+{
+	return pin_of(span_of(cert_pem), GNUTLS_X509_FMT_PEM, ret_pin, err);
+}
+
+int cert_pin_der(struct span der, struct digest *ret_pin, struct err *err)
+{
+	return pin_of(der, GNUTLS_X509_FMT_DER, ret_pin, err);
+}
+
+int cert_expires(const char *cert_pem, struct timestamp *ret_at, struct err *err)
+{
+	scoped(crt_done) gnutls_x509_crt_t crt = NULL;
+	int r = import(span_of(cert_pem), GNUTLS_X509_FMT_PEM, &crt, err);
+	time_t at;
+
+	if (r < 0)
+		return r;
+	at = gnutls_x509_crt_get_expiration_time(crt);
+	if (at == (time_t)-1)
+		return err_set(err, REASON_CONFIG, NULL, "the certificate does not say when it ends");
+	ret_at->us = (int64_t)at * USEC_PER_SEC;
 	return 0;
 }
 

@@ -12,6 +12,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/span.h"
+#include "base/time.h"
 #include "crypto/digest.h"
 
 enum { PIN_TEXT_SIZE = 8 + 44 + 1, PIN_HEX_SIZE = 32 * 3 };
@@ -23,6 +24,12 @@ int cert_make(const char *name, const char **ret_cert_pem, const char **ret_key_
 
 /** The pin of the first certificate in a PEM text. REASON_CONFIG: none, or malformed. */
 int cert_pin(const char *cert_pem, struct digest *ret_pin, struct err *err) must_check;
+
+/** The same of a certificate as it comes in a handshake, DER. */
+int cert_pin_der(struct span der, struct digest *ret_pin, struct err *err) must_check;
+
+/** When the first certificate in a PEM text stops being valid. REASON_CONFIG: none, or malformed. */
+int cert_expires(const char *cert_pem, struct timestamp *ret_at, struct err *err) must_check;
 
 /** "sha256//BASE64". Returns `buf`. */
 const char *pin_format(char buf[PIN_TEXT_SIZE], const struct digest *pin);

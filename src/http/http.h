@@ -87,6 +87,9 @@ struct http_request {
 	const void *static_data; /* instead of `answer`: lives for ever */
 	size_t static_len;
 	struct http_stream *stream; /* instead of `answer` */
+	/** Instead of `answer`: writes the next bytes, at most `max`; 0: that was all. In the server's
+	 * thread, while the request lives. */
+	size_t (*pull)(struct http_request *req, char *buf, size_t max);
 
 	bool close;                 /* end the connection behind the answer */
 	struct err err;             /* of a failed one, for the log */

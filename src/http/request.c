@@ -7,6 +7,8 @@
 #include "json/read.h"
 #include "json/write.h"
 
+enum { PULL_BYTES = 16 * 1024 };
+
 const char *http_header(const struct http_request *req, const char *name)
 {
 	return MHD_lookup_connection_value(req->connection, MHD_HEADER_KIND, name);
@@ -208,6 +210,7 @@ static void put_failure(struct http_request *req, const struct err *err)
 	req->err = *err;
 	req->static_data = NULL;
 	req->stream = NULL;
+	req->pull = NULL;
 	req->status = (unsigned)err_status(err->reason);
 	if (req->status == 429 || req->status == 503) {
 		if (!has_own(req, "Retry-After") && !req->server->app.put_error)
@@ -235,7 +238,7 @@ void request_answer(struct http_request *req, int r, const struct err *err)
 	else if (!req->status && req->route && req->route->status)
 		req->status = req->route->status;
 	else if (!req->status)
-		req->status = req->answer.len || req->static_data || req->stream ? 200 : 204;
+		req->status = req->answer.len || req->static_data || req->stream || req->pull ? 200 : 204;
 }
 
 static void wipe_and_free(void *data)
@@ -267,8 +270,20 @@ static struct MHD_Response *text_response(struct http_request *req)
 	return response;
 }
 
+static ssize_t read_pull(void *ctx, uint64_t pos, char *buf, size_t max)
+{
+	struct http_request *req = ctx;
+	size_t n = req->pull(req, buf, max);
+
+	(void)pos;
+	return n ? (ssize_t)n : MHD_CONTENT_READER_END_OF_STREAM;
+}
+
 static struct MHD_Response *make_response(struct http_request *req)
 {
+	if (req->pull)
+		return MHD_create_response_from_callback(
+			MHD_SIZE_UNKNOWN, PULL_BYTES, read_pull, req, NULL);
 	if (req->stream)
 		return stream_response(req->stream);
 	if (req->static_data)
