@@ -19,6 +19,8 @@ static const size_t request_size[IPC_N_TYPES] = {
 	[IPC_END] = sizeof(struct ipc_end),
 };
 
+_Static_assert(sizeof(struct ipc_head) == 120, "ipc_head has padding, which would travel");
+
 bool ipc_is_change(unsigned type)
 {
 	return type >= IPC_CREATE && type <= IPC_END;
@@ -141,6 +143,8 @@ bool ipc_request_ok(const struct ipc_message *m)
 	const struct ipc_create *create = m->body;
 	const struct ipc_range *range = m->body;
 
+	if (!text_ok(m->head.origin.request_id, sizeof m->head.origin.request_id))
+		return false;
 	if (m->head.type < IPC_STATS || m->head.type > IPC_END ||
 		m->len != request_size[m->head.type])
 		return false;

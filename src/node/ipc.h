@@ -20,12 +20,16 @@
 #include "base/uuid.h"
 #include "crypto/digest.h"
 #include "node/conf.h"
+#include "node/metrics.h"
 
-enum { IPC_VERSION = 1, IPC_MAX = 60 * 1024, IPC_LABEL_SIZE = 65, IPC_NAME_SIZE = 64 };
+enum { IPC_VERSION = 1, IPC_MAX = 60 * 1024, IPC_LABEL_SIZE = 65, IPC_NAME_SIZE = 64,
+	IPC_REQUEST_ID_SIZE = 54 };
 
 enum ipc_type {
 	IPC_HELLO = 1, /* either way: I have just started */
 	IPC_SETUP,     /* keeper → gate: how to serve; ipc_setup, then PEM texts; the listening socket */
+
+	IPC_METRICS_SETUP, /* keeper → gate: ipc_metrics_setup; its listening socket */
 
 	/* gate → keeper: reads */
 	IPC_STATS,    /* → ipc_stats */
@@ -35,6 +39,8 @@ enum ipc_type {
 	IPC_CHANGES,  /* ipc_range → ipc_peer records, ended ones too */
 	IPC_COUNTERS, /* ipc_range → ipc_peer records that moved */
 	IPC_KEY,      /* ipc_key → ipc_key_answer */
+	IPC_READY,    /* → ipc_ready */
+	IPC_METRICS,  /* → node_metrics, then peer_metrics records */
 
 	/* gate → keeper: changes */
 	IPC_CREATE, /* ipc_create → ipc_created: make or rotate, keys made here */
@@ -50,6 +56,13 @@ enum ipc_flag {
 	IPC_MORE = 1 << 0,  /* of an answer: not the last */
 	IPC_ERROR = 1 << 1, /* of an answer: its body is an ipc_error */
 	IPC_SERVING = 1 << 2, /* of the gate's hello: it has the listening socket */
+	IPC_METERING = 1 << 3, /* … and that of the metrics */
+};
+
+/** On whose behalf a message is. For the log, and for no decision: the gate could make it up. */
+struct ipc_origin {
+	struct cidr source;
+	char request_id[IPC_REQUEST_ID_SIZE];
 };
 
 struct ipc_head {
@@ -57,6 +70,7 @@ struct ipc_head {
 	uint32_t flags;
 	uint64_t id;
 	struct digest caller; /* SHA-256 of the key that the caller showed */
+	struct ipc_origin origin;
 };
 
 /** In front of every answer that is no error. */
@@ -79,6 +93,11 @@ struct ipc_setup {
 	uint8_t log_level, log_format;
 	struct cidr allowed[NODE_ALLOWED_MAX], trusted[NODE_PROXIES_MAX];
 	/* then the certificate's and the key's PEM text */
+};
+
+struct ipc_metrics_setup {
+	struct digest token;
+	char interface[16];
 };
 
 struct ipc_id {
@@ -125,6 +144,16 @@ struct ipc_node {
 struct ipc_key_answer {
 	struct uuid peer_id;
 	uint8_t on_device, in_store, state;
+};
+
+/** Of one thing that may be wrong; texts are NUL-terminated. */
+struct ipc_check {
+	uint8_t state; /* enum node_check_state */
+	char detail[127], remedy[256]; /* the latter "" where there is none */
+};
+
+struct ipc_ready {
+	struct ipc_check checks[N_CHECKS];
 };
 
 struct ipc_create {

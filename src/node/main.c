@@ -24,6 +24,7 @@
 #include "node/gate/gate.h"
 #include "node/keeper/keeper.h"
 #include "node/logging.h"
+#include "node/usage.h"
 
 enum { KEEPER, GATE, N_CHILDREN };
 enum { BACKOFF_MAX_S = 10, LIVED_US = 200000, STOP_GRACE_S = 20, SOCKET_BYTES = 1024 * 1024 };
@@ -51,6 +52,7 @@ static int run_child(int which, const char *config_path)
 	if (which == KEEPER)
 		return keeper_main(config_path, children[KEEPER].fd, children[GATE].pid != 0);
 	logging_leave();
+	usage_close(&usage_of_main);
 	return gate_main(children[GATE].fd);
 }
 
@@ -191,6 +193,7 @@ static int serve(const char *config_path)
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	logging_open();
+	usage_open(&usage_of_main);
 	return supervise(config_path, &signals);
 }
 

@@ -76,7 +76,8 @@ int gate_ask(struct http_request *req, enum ipc_type type, const void *body, siz
 	gate_on_answer *on_answer, struct err *err)
 {
 	struct gate *gate = req->app;
-	struct ipc_head head = { .version = IPC_VERSION, .type = (uint16_t)type };
+	struct ipc_head head = { .version = IPC_VERSION, .type = (uint16_t)type,
+		.origin.source = req->source };
 	struct pending *p = NULL;
 	int r;
 
@@ -89,6 +90,7 @@ int gate_ask(struct http_request *req, enum ipc_type type, const void *body, siz
 	if (!p)
 		return err_set(err, REASON_BUSY, NULL, "too many requests are waiting; try again");
 	head.id = p->id = ++gate->last_id;
+	snprintf(head.origin.request_id, sizeof head.origin.request_id, "%s", req->id);
 	r = ipc_send(gate->ipc_fd, &head, body, len, NULL, 0);
 	if (r <= 0 || !map_put(&gate->pending, p)) {
 		free(p);

@@ -7,6 +7,7 @@
 #include "log/log.h"
 #include "model/node_api.h"
 #include "node/keeper/keeper.h"
+#include "node/keeper/meter.h"
 #include "wg/link.h"
 
 struct op *op_new(uint64_t id, unsigned type, const struct uuid *peer)
@@ -18,6 +19,7 @@ struct op *op_new(uint64_t id, unsigned type, const struct uuid *peer)
 	op->id = id;
 	op->type = type;
 	op->peer = *peer;
+	op->since_us = time_monotonic_us();
 	return op;
 }
 
@@ -128,6 +130,7 @@ static void undo_all(struct keeper *k)
 {
 	struct undo *undo;
 
+	k->counted_revision = -1;
 	while ((undo = STAILQ_FIRST(&k->undo))) {
 		STAILQ_REMOVE_HEAD(&k->undo, link);
 		restore(k, undo);
@@ -140,30 +143,15 @@ static void undo_all(struct keeper *k)
  * Answers
  */
 
-static void log_change(const struct op *op)
-{
-	static const char *const events[IPC_N_TYPES] = {
-		[IPC_CREATE] = "audit.peer_created",
-		[IPC_PUT] = "audit.peer_put",
-		[IPC_REMOVE] = "audit.peer_deleted",
-		[IPC_END] = "audit.peer_ended",
-	};
-	char id[UUID_TEXT_SIZE], key[WGKEY_TEXT_SIZE];
-	const char *event = op->id ? events[op->type] : "audit.peer_expired";
-
-	uuid_format(id, &op->peer);
-	wgkey_format(key, &op->key);
-	log_info(event, LOG_STR("peer", id), LOG_STR("public_key", key),
-		LOG_INT("revision", op->revision));
-}
-
 static void answer_op(struct keeper *k, struct op *op, int64_t confirmed_us)
 {
 	struct peer *peer = peers_by_id(&k->peers, &op->peer);
 	struct ipc_ended ended = { op->generation, confirmed_us };
 	struct ipc_peer record;
 
-	log_change(op);
+	meter_op(k, op, NULL);
+	if (op->changed)
+		meter_audit(k, op, NULL);
 	switch (op->type) {
 	case IPC_CREATE:
 		answer_records(k, op->id, op->created, sizeof *op->created, 1);
@@ -197,10 +185,13 @@ static void take_back(struct keeper *k, struct op *op)
 		r = store_commit(k->store, &err);
 	if (r < 0) {
 		store_rollback(k->store);
+		k->metrics.rollbacks_failed++;
 		log_error("a refused peer could not be taken back", LOG_ERR(&err));
 		k->unknown = true;
 		return;
 	}
+	op->durable = false;
+	k->metrics.rollbacks[PEER_CREATE]++;
 	peers_remove(&k->peers, peer);
 	free_addresses(k, peer, pool_undo);
 	peer_free(peer);
@@ -208,6 +199,9 @@ static void take_back(struct keeper *k, struct op *op)
 
 static void fail_op(struct keeper *k, struct op *op, const struct err *err)
 {
+	meter_op(k, op, err);
+	if (op->durable && op->changed)
+		meter_audit(k, op, err);
 	answer_error(k, op->id, err);
 	op_free(op);
 }
@@ -373,6 +367,8 @@ static void commit_failed(struct keeper *k, const struct err *err)
 	struct op *op;
 
 	undo_all(k);
+	k->metrics.commits_failed++;
+	k->commit_failed = true;
 	log_error("a batch of changes could not be stored", LOG_ERR(err));
 	while ((op = STAILQ_FIRST(&k->staged))) {
 		STAILQ_REMOVE_HEAD(&k->staged, link);
@@ -397,14 +393,21 @@ void batch_abort(struct keeper *k, const struct err *err)
 void batch_commit(struct keeper *k)
 {
 	struct op_list ops = STAILQ_HEAD_INITIALIZER(ops);
+	int64_t began = time_monotonic_us();
 	struct err err;
+	struct op *op;
+	int r;
 
 	if (STAILQ_EMPTY(&k->staged))
 		return;
-	if (store_commit(k->store, &err) < 0) {
+	r = store_commit(k->store, &err);
+	meter_commit(k, time_monotonic_us() - began, r);
+	if (r < 0) {
 		commit_failed(k, &err);
 		return;
 	}
+	STAILQ_FOREACH(op, &k->staged, link)
+		op->durable = true;
 	forget_undo(k);
 	STAILQ_CONCAT(&ops, &k->staged);
 	to_device(k, &ops);

@@ -5,6 +5,7 @@
 
 #include "model/node_api.h"
 #include "node/keeper/keeper.h"
+#include "node/keeper/meter.h"
 
 /*
  * Requests that change something: validated against memory and store, applied to both, staged.
@@ -140,6 +141,8 @@ static void remove_change(struct op *op, const struct wgkey *key)
 
 static void stage(struct keeper *k, struct op *op)
 {
+	if (op->id)
+		op->origin = k->origin;
 	STAILQ_INSERT_TAIL(&k->staged, op, link);
 }
 
@@ -472,6 +475,7 @@ static int end_peer(struct keeper *k, struct peer *peer, int64_t generation, int
 	op->removes = true;
 	op->key = peer->public_key;
 	op->generation = generation;
+	memcpy(op->address, peer->address, sizeof op->address);
 	remove_change(op, &peer->public_key);
 	peers_remove(&k->peers, peer);
 	r = store_end(k->store, peer, &tombstone, err);
@@ -557,14 +561,18 @@ void keeper_change(struct keeper *k, const struct ipc_message *message)
 		answer_error(k, message->head.id, &err);
 		return;
 	}
+	op->kind = meter_op_of(k, message);
 	r = store_begin(k->store, &err);
 	revision = store_revision(k->store);
 	if (r >= 0)
 		r = dispatch(k, message, op, &err);
 	if (r >= 0) {
+		op->changed = store_revision(k->store) != revision;
+		op->revision = store_revision(k->store);
 		stage(k, TAKE(op));
 		return;
 	}
+	meter_op(k, op, &err);
 	answer_error(k, message->head.id, &err);
 	if (store_revision(k->store) != revision || is_half_done(&err))
 		batch_abort(k, &err);
@@ -578,11 +586,15 @@ void keeper_expire(struct keeper *k, struct peer *peer)
 
 	if (!op)
 		return; /* the timer comes back to it */
+	op->kind = PEER_EXPIRE;
+	op->changed = true;
 	r = store_begin(k->store, &err);
 	if (r >= 0)
 		r = end_peer(k, peer, peer->generation, NODE_END_EXPIRED, op, &err);
-	if (r >= 0)
+	if (r >= 0) {
 		stage(k, TAKE(op));
-	else
-		batch_abort(k, &err);
+		return;
+	}
+	meter_op(k, op, &err);
+	batch_abort(k, &err);
 }

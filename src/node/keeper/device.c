@@ -63,6 +63,7 @@ void device_try(struct keeper *k)
 	if (r >= 0 && !k->dev)
 		r = wgdev_open(k->conf.interface, k->backend, &device_events, k, &k->dev, &err);
 	if (r < 0) {
+		k->device_err = err;
 		/* told once, not five times a second */
 		if (!k->retry_us)
 			log_warn("the WireGuard interface is not there yet",
@@ -82,6 +83,7 @@ void device_lost(struct keeper *k, const struct err *err)
 		return;
 	log_warn("the WireGuard interface is away", LOG_STR("interface", k->conf.interface),
 		LOG_ERR(err));
+	k->device_err = *err;
 	k->state = DEVICE_AWAY;
 	k->retry_us = time_monotonic_us() + RETRY_US;
 	for (size_t i = 0; i < k->peers.n; i++)

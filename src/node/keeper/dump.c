@@ -9,7 +9,8 @@
 #include "log/log.h"
 #include "node/keeper/keeper.h"
 
-enum { ACTIVE_S = 120, CONNECTED_S = 180 }; /* as published; WireGuard's reject-after time */
+/* as published; as published; WireGuard's reject-after time */
+enum { ACTIVE_S = 120, STALE_S = 300, CONNECTED_S = 180 };
 
 static void serve(struct keeper *k, struct waiter *waiter, int r, const struct err *err)
 {
@@ -68,8 +69,9 @@ static void begin(struct keeper *k)
 	k->dump_began_us = time_monotonic_us();
 	k->dump_began_at = time_now();
 	k->device_peers = k->own_peers = k->unmanaged = k->altered = 0;
-	k->active = k->connected = 0;
+	k->active = k->connected = k->stale = 0;
 	k->n_strangers = 0;
+	traffic_begin(&k->traffic);
 }
 
 void dump_again(struct keeper *k)
@@ -127,6 +129,7 @@ static bool is_altered(const struct peer *peer, const struct wgdev_peer *on_devi
 
 static void update(struct keeper *k, struct peer *peer, const struct wgdev_peer *seen)
 {
+	traffic_peer(&k->traffic, peer, seen);
 	if (peer->last_handshake.us != seen->last_handshake.us || peer->rx_bytes != seen->rx_bytes ||
 		peer->tx_bytes != seen->tx_bytes)
 		peer->moved_dump = k->dumps;
@@ -151,10 +154,13 @@ void dump_peer(struct keeper *k, const struct wgdev_peer *seen)
 		waiter->seen = true;
 	k->device_peers++;
 	k->active += within(k, seen->last_handshake, ACTIVE_S);
-	if (peer && !peer->suspended)
+	k->stale += !within(k, seen->last_handshake, STALE_S);
+	if (peer && !peer->suspended) {
 		update(k, peer, seen);
-	else
+	} else {
+		traffic_stranger(&k->traffic, seen);
 		device_stranger(k, seen);
+	}
 }
 
 /* Live peers that the device should have had when the reading began. */
@@ -194,7 +200,9 @@ static void serve_all(struct keeper *k, int r, const struct err *err, bool every
 void dump_done(struct keeper *k, const struct wgdev_interface *interface, int r,
 	const struct err *err)
 {
+	histogram_add(&k->metrics.read_time, time_monotonic_us() - k->dump_began_us);
 	if (r < 0) {
+		k->metrics.reads_failed++;
 		log_warn("the device could not be read", LOG_ERR(err));
 		serve_all(k, r, err, false);
 		device_lost(k, err);
@@ -203,6 +211,7 @@ void dump_done(struct keeper *k, const struct wgdev_interface *interface, int r,
 	k->read_dump = k->dumps;
 	k->read_us = k->dump_began_us;
 	k->read_at = k->dump_began_at;
+	traffic_end(&k->traffic);
 	k->missing = k->own_peers < k->peers.n ? count_missing(k) : 0;
 	device_reconcile(k, interface);
 	serve_all(k, 0, NULL, false);

@@ -10,10 +10,10 @@
 #include <unistd.h>
 
 #include "log/log.h"
-#include "node/keeper/keeper.h"
+#include "node/keeper/scrape.h"
 #include "wg/link.h"
 
-enum { MESSAGES_A_TURN = 512, EVENTS = 8, GRACE_US = 5000000 };
+enum { MESSAGES_A_TURN = 512, EVENTS = 8, GRACE_US = 5000000, HURRY_MS = 500 };
 
 static int watch(struct keeper *k, int fd, struct err *err)
 {
@@ -89,6 +89,7 @@ static void greet(struct keeper *k, const struct ipc_message *hello)
 		return;
 	}
 	send_setup(k, !serving);
+	scrape_setup(k, (hello->head.flags & IPC_METERING) != 0);
 }
 
 static void refuse(struct keeper *k, uint64_t id, enum err_reason reason, const char *text)
@@ -103,6 +104,7 @@ static void take_message(struct keeper *k, const struct ipc_message *message)
 {
 	if (message->fd >= 0)
 		close(message->fd);
+	k->origin = message->head.origin;
 	if (message->head.type == IPC_HELLO)
 		greet(k, message);
 	else if (!ipc_request_ok(message))
@@ -226,6 +228,8 @@ static int wait_ms(const struct keeper *k)
 
 		wait = wait < 0 || retry < wait ? retry : wait;
 	}
+	if (!TAILQ_EMPTY(&k->waiters) && (wait < 0 || wait > HURRY_MS))
+		wait = HURRY_MS;
 	return wait < 0 ? 60000 : wait;
 }
 
@@ -278,6 +282,7 @@ static void turn(struct keeper *k)
 	take_messages(k);
 	expire_due(k);
 	batch_commit(k);
+	scrape_hurry(k);
 	process_device(k); /* the kernel has answered already */
 	if (k->dev)
 		dump_start(k);
@@ -325,9 +330,12 @@ static int open_fds(struct keeper *k, struct err *err)
 static void init(struct keeper *k, int ipc_fd)
 {
 	*k = (struct keeper){ .ipc_fd = ipc_fd, .listen_fd = -1, .epoll_fd = -1, .timer_fd = -1,
-		.signal_fd = -1, .link_fd = -1, .ipc_writable = true, .tickets = TICKET_FIRST };
+		.signal_fd = -1, .link_fd = -1, .ipc_writable = true, .tickets = TICKET_FIRST,
+		.counted_revision = -1, .metrics_fd = -1 };
+	usage_open(&k->usage); /* while there are files to be seen */
 	peers_init(&k->peers);
 	map_init(&k->watched, struct waiter, key);
+	traffic_init(&k->traffic);
 	STAILQ_INIT(&k->staged);
 	STAILQ_INIT(&k->undo);
 	STAILQ_INIT(&k->outbox);
@@ -356,6 +364,9 @@ static void done(struct keeper *k)
 	for (unsigned p = 0; p < k->n_pools; p++)
 		pool_done(&k->pools[p]);
 	map_done(&k->watched);
+	traffic_done(&k->traffic);
+	usage_close(&k->usage);
+	closep(&k->metrics_fd);
 	wgkey_wipe(&k->private_key);
 	free(k->todo);
 	free(k->strangers);

@@ -16,6 +16,8 @@
 #include "node/ipc.h"
 #include "node/keeper/pool.h"
 #include "node/keeper/store.h"
+#include "node/keeper/traffic.h"
+#include "node/usage.h"
 #include "wg/nft.h"
 #include "wg/wgdev.h"
 
@@ -31,6 +33,11 @@ struct op {
 	bool removes;                  /* answered after a read-back */
 	bool off_device;               /* nothing to do there (suspended, never was) */
 	int64_t generation, revision;
+	enum peer_op kind;        /* for the log and the metrics, as all up to `origin` */
+	bool changed, durable;    /* the store is another one; and it is on disk */
+	int64_t since_us;
+	struct cidr address[2];   /* of a removal */
+	struct ipc_origin origin; /* who asked */
 	struct wgdev_change changes[2]; /* old key away, new state */
 	unsigned n_changes;
 	int r; /* what the device said */
@@ -84,6 +91,7 @@ struct lister {
 	size_t slot; /* IPC_COUNTERS: place in the order */
 	uint64_t total;
 	STAILQ_ENTRY(lister) link;
+	struct peer_metrics records[]; /* IPC_METRICS: all there are; `slot` and `left` of them */
 };
 
 /** How to take a change in memory back. */
@@ -136,6 +144,17 @@ struct keeper {
 	struct nft_rules rules;
 	struct nft_verdict forwarding;
 	int64_t forwarding_us;
+
+	/* what is counted and told */
+	struct ipc_origin origin; /* of the message that is being taken */
+	struct node_metrics metrics;
+	struct traffic traffic;
+	uint64_t stale, suspended; /* of the running reading; at `counted_revision` */
+	int64_t counted_revision, hurried_us;
+	bool warned_ended, commit_failed;
+	struct err device_err; /* why the device is away */
+	struct usage usage; /* of the keeper */
+	int metrics_fd;        /* listening, or -1 */
 
 	/* what is under way */
 	struct op_list staged;
@@ -233,6 +252,12 @@ void keeper_read(struct keeper *k, const struct ipc_message *message);
 
 /** Answers a waiter after its reading, or without one (`r` negative). */
 void read_serve(struct keeper *k, struct waiter *waiter, int r, const struct err *err);
+
+/** Peers that the smallest pool a default peer needs can hold. */
+uint64_t reads_possible(const struct keeper *k);
+
+/** Suspended peers; counted anew only when the store has changed. */
+uint64_t reads_suspended(struct keeper *k);
 
 /** Makes further chunks of lists while the socket takes them. */
 void keeper_pump(struct keeper *k);

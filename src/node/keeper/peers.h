@@ -33,6 +33,7 @@ struct peer {
 	uint64_t seen_dump;  /* number of the last dump that had it */
 	uint64_t moved_dump; /* … in which handshake or counters were new */
 	uint64_t rx_bytes, tx_bytes;
+	uint64_t scraped_bytes; /* both together, at the last scrape with series per peer */
 	struct timestamp last_handshake;
 	struct cidr endpoint;
 	uint16_t endpoint_port;

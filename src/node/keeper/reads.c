@@ -4,12 +4,12 @@
 #include <string.h>
 
 #include "model/node_api.h"
-#include "node/keeper/keeper.h"
+#include "node/keeper/scrape.h"
 
 enum { RECORDS_PER_CHUNK = (IPC_MAX - sizeof(struct ipc_meta)) / sizeof(struct ipc_peer) };
 
 /* Smallest pool a default peer needs: it gets an address of each family. */
-static uint64_t possible(const struct keeper *k)
+uint64_t reads_possible(const struct keeper *k)
 {
 	uint64_t least = UINT64_MAX;
 
@@ -17,6 +17,17 @@ static uint64_t possible(const struct keeper *k)
 		if (pool_size(&k->pools[p]) < least)
 			least = pool_size(&k->pools[p]);
 	return least;
+}
+
+uint64_t reads_suspended(struct keeper *k)
+{
+	if (k->counted_revision == store_revision(k->store))
+		return k->suspended;
+	k->suspended = 0;
+	for (size_t i = 0; i < k->peers.n; i++)
+		k->suspended += k->peers.order[i]->suspended;
+	k->counted_revision = store_revision(k->store);
+	return k->suspended;
 }
 
 static void fill_node(struct keeper *k, struct ipc_node *node)
@@ -33,9 +44,8 @@ static void fill_node(struct keeper *k, struct ipc_node *node)
 			pool_size(&k->pools[p]), k->pools[p].n_used, k->pools[p].n_resting };
 	node->n_pools = (uint8_t)k->n_pools;
 	node->peers = k->peers.n;
-	for (size_t i = 0; i < k->peers.n; i++)
-		node->suspended += k->peers.order[i]->suspended;
-	node->possible = possible(k);
+	node->suspended = reads_suspended(k);
+	node->possible = reads_possible(k);
 	node->active = k->active;
 	node->connected = k->connected;
 	node->unmanaged = k->unmanaged;
@@ -124,6 +134,8 @@ void read_serve(struct keeper *k, struct waiter *waiter, int r, const struct err
 	case IPC_NODE: serve_node(k, waiter->id); break;
 	case IPC_GET: serve_peer(k, waiter); break;
 	case IPC_KEY: serve_key(k, waiter, r, err); break;
+	case IPC_READY: checks_serve(k, waiter->id); break;
+	case IPC_METRICS: scrape_serve(k, waiter->id); break;
 	default: start_list(k, waiter); break;
 	}
 }
@@ -283,8 +295,12 @@ void keeper_pump(struct keeper *k)
 		lister = STAILQ_FIRST(&k->listers);
 		STAILQ_REMOVE_HEAD(&k->listers, link);
 		chunk.n = 0;
-		more = next_chunk(k, lister, &chunk);
-		send_chunk(k, lister, &chunk, more);
+		if (lister->type == IPC_METRICS) {
+			more = scrape_next(k, lister);
+		} else {
+			more = next_chunk(k, lister, &chunk);
+			send_chunk(k, lister, &chunk, more);
+		}
 		if (more)
 			STAILQ_INSERT_TAIL(&k->listers, lister, link);
 		else

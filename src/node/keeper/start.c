@@ -8,7 +8,7 @@
 
 #include "http/server.h"
 #include "log/log.h"
-#include "node/keeper/keeper.h"
+#include "node/keeper/scrape.h"
 #include "node/logging.h"
 #include "wg/link.h"
 
@@ -170,6 +170,8 @@ int keeper_start(struct keeper *k, const char *config_path, bool gate_lives, str
 	/* a living gate has the socket already */
 	if (r >= 0 && !gate_lives)
 		r = keeper_listen(k, err);
+	if (r >= 0 && !gate_lives)
+		scrape_listen(k);
 	return r;
 }
 

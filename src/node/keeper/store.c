@@ -98,6 +98,11 @@ int64_t store_revision(const struct store *store)
 	return store->revision;
 }
 
+int64_t store_ended(const struct store *store)
+{
+	return store->n_ended;
+}
+
 /*
  * Batches
  */
@@ -120,6 +125,7 @@ void store_rollback(struct store *store)
 	db_rollbackp(&tx);
 	store->in_batch = false;
 	store->revision = store->committed_revision;
+	store->n_ended = store->committed_n_ended;
 	store->sum = store->committed_sum;
 }
 
@@ -140,6 +146,7 @@ int store_commit(struct store *store, struct err *err)
 	}
 	store->in_batch = false;
 	store->committed_revision = store->revision;
+	store->committed_n_ended = store->n_ended;
 	store->committed_sum = store->sum;
 	return 0;
 }
@@ -200,6 +207,7 @@ int store_end(struct store *store, const struct peer *peer, struct tombstone *to
 
 	if (r >= 0)
 		r = put_tombstone(store, tombstone, err);
+	store->n_ended += r >= 0;
 	return r < 0 ? r : store_retire_key(store, &peer->public_key, &peer->id, err);
 }
 
@@ -211,6 +219,8 @@ int store_bury(struct store *store, const struct tombstone *before, struct tombs
 	if (before) {
 		digest = digest_of_tombstone(before);
 		sum_sub(&store->sum, &digest);
+	} else {
+		store->n_ended++;
 	}
 	return put_tombstone(store, tombstone, err);
 }
@@ -221,6 +231,7 @@ int store_exhume(struct store *store, const struct tombstone *tombstone, struct 
 
 	digest = digest_of_tombstone(tombstone);
 	sum_sub(&store->sum, &digest);
+	store->n_ended--;
 	return db_exec(store->db, NODE_TOMBSTONE_DELETE, DB_ARGS(DB_ARG("id", tombstone->id)), NULL,
 		err);
 }

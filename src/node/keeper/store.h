@@ -42,6 +42,9 @@ const struct uuid *store_epoch(const struct store *store);
 /** The revision; inside a batch the next change gets the one after it. */
 int64_t store_revision(const struct store *store);
 
+/** Tombstones there are, those of the open batch included. */
+int64_t store_ended(const struct store *store);
+
 /** Begins a batch unless one is open. */
 int store_begin(struct store *store, struct err *err) must_check;
 

@@ -7,6 +7,7 @@
 
 struct loader {
 	struct sum sum;
+	int64_t n_ended;
 	int (*peer)(void *ctx, struct peer *peer, struct err *err);
 	int (*resting)(void *ctx, const struct tombstone *tombstone, struct err *err);
 	void *ctx;
@@ -58,6 +59,7 @@ static int load_tombstone(void *ctx, void *object, struct err *err)
 	digest = digest_of_tombstone(&t);
 	if (!row_digest_ok(&row->digest, &digest))
 		return damaged(err, "a tombstone was altered");
+	loader->n_ended++;
 	sum_add(&loader->sum, &digest);
 	return 0;
 }
@@ -105,6 +107,7 @@ int store_load(struct store *store, struct timestamp since,
 		return r;
 	if (memcmp(loader.sum.bytes, store->committed_sum.bytes, SUM_SIZE) != 0)
 		return damaged(err, "a row is missing, or came back");
+	store->n_ended = store->committed_n_ended = loader.n_ended;
 	return db_each(store->db, NODE_TOMBSTONE_RESTING, DB_ARGS(DB_ARG("since", since)),
 		&store_tombstone_type, &tombstone, load_resting, &loader, err);
 }

@@ -70,6 +70,7 @@ struct store {
 	struct db *db;
 	struct uuid id, epoch;
 	int64_t revision, committed_revision;
+	int64_t n_ended, committed_n_ended; /* tombstones */
 	struct sum sum, committed_sum;
 	bool in_batch;
 };
