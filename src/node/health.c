@@ -9,18 +9,47 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "base/parse.h"
+#include "conf/conf.h"
+#include "http/cert.h"
+#include "json/read.h"
+#include "model/node_ready.h"
 #include "node/commands.h"
 #include "node/conf.h"
 
 /*
- * One request to ourselves over loopback. The certificate is not checked: what answers on our own port of
- * this machine is asked for nothing but its health, and told nothing.
+ * Asks the node on this machine how it is, over loopback.
+ *
+ * What answers on our port is given the API key only when it shows the certificate of our configuration:
+ * any local user may listen there while the node is down. Otherwise, and with server.tls off, it is asked
+ * for /readyz, which needs no key and tells no more than yes or no.
  */
 
-enum { CONFIG_ARENA = 8 * 1024 * 1024, TIMEOUT_S = 4 };
+enum {
+	CONFIG_ARENA = 8 * 1024 * 1024,
+	ANSWER_ARENA = 256 * 1024,
+	PEM_MAX = 64 * 1024,
+	ANSWER_MAX = 64 * 1024,
+	REQUEST_MAX = 1024,
+	PATH_SIZE = 512,
+	TIMEOUT_S = 4,
+};
 
-static const char request[] =
-	"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+struct link {
+	int fd;
+	gnutls_certificate_credentials_t credentials;
+	gnutls_session_t session; /* NULL: plain */
+	bool is_ours; /* it has shown our certificate */
+};
+
+static void link_close(struct link *link)
+{
+	if (link->session)
+		gnutls_deinit(link->session);
+	if (link->credentials)
+		gnutls_certificate_free_credentials(link->credentials);
+	closep(&link->fd);
+}
 
 static int connect_to(const struct node_conf *conf)
 {
@@ -56,62 +85,161 @@ static int connect_to(const struct node_conf *conf)
 	return fd;
 }
 
-static ssize_t ask_plain(int fd, char *answer, size_t size)
+/* Nothing is made here: where there is no certificate yet, nothing of ours serves. */
+static bool own_pin(const struct node_conf *conf, struct digest *ret_pin)
 {
-	if (send(fd, request, sizeof request - 1, MSG_NOSIGNAL) != sizeof request - 1)
-		return -1;
-	return recv(fd, answer, size, MSG_WAITALL);
+	scoped(arena_freep) struct arena *arena = arena_new(2 * PEM_MAX);
+	char path[PATH_SIZE];
+	const char *pem;
+	struct span text;
+	struct err err;
+
+	snprintf(path, sizeof path, "%s/tls.crt", conf->state_dir);
+	if (!arena || conf_slurp(conf->tls_cert ?: path, PEM_MAX, &text, arena, &err) < 0)
+		return false;
+	pem = arena_strndup(arena, text);
+	return pem && cert_pin(pem, ret_pin, &err) >= 0;
 }
 
-static ssize_t ask_tls(int fd, char *answer, size_t size)
+static bool shows_ours(gnutls_session_t session, const struct node_conf *conf)
 {
-	gnutls_certificate_credentials_t credentials = NULL;
-	gnutls_session_t session = NULL;
-	size_t len = 0;
-	ssize_t n = -1;
+	unsigned n = 0;
+	const gnutls_datum_t *chain = gnutls_certificate_get_peers(session, &n);
+	struct digest own, shown;
+	struct err err;
 
-	if (gnutls_certificate_allocate_credentials(&credentials) >= 0 &&
-		gnutls_init(&session, GNUTLS_CLIENT) >= 0 &&
-		gnutls_set_default_priority(session) >= 0 &&
-		gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, credentials) >= 0) {
-		gnutls_transport_set_int(session, fd);
-		if (gnutls_handshake(session) >= 0 &&
-			gnutls_record_send(session, request, sizeof request - 1) > 0)
-			while (len < size &&
-				(n = gnutls_record_recv(session, answer + len, size - len)) > 0)
-				len += (size_t)n;
+	return n && chain && own_pin(conf, &own) &&
+	       cert_pin_der((struct span){ (const char *)chain[0].data, chain[0].size }, &shown,
+		       &err) >= 0 &&
+	       digest_equal(&own, &shown);
+}
+
+static bool link_open(struct link *link, const struct node_conf *conf)
+{
+	link->fd = connect_to(conf);
+	if (link->fd < 0 || conf->tls == NODE_TLS_OFF)
+		return link->fd >= 0;
+	if (gnutls_certificate_allocate_credentials(&link->credentials) < 0 ||
+		gnutls_init(&link->session, GNUTLS_CLIENT) < 0 ||
+		gnutls_set_default_priority(link->session) < 0 ||
+		gnutls_credentials_set(link->session, GNUTLS_CRD_CERTIFICATE, link->credentials) < 0)
+		return false;
+	gnutls_transport_set_int(link->session, link->fd);
+	if (gnutls_handshake(link->session) < 0)
+		return false;
+	link->is_ours = shows_ours(link->session, conf);
+	return true;
+}
+
+static ssize_t link_send(struct link *link, const struct sbuf *request)
+{
+	return link->session ? gnutls_record_send(link->session, request->data, request->len)
+			     : send(link->fd, request->data, request->len, MSG_NOSIGNAL);
+}
+
+/* All that comes until the other end closes, or the buffer is full. */
+static size_t link_receive(struct link *link, char *buf, size_t size)
+{
+	size_t len = 0;
+	ssize_t n;
+
+	do {
+		n = link->session ? gnutls_record_recv(link->session, buf + len, size - len)
+				  : recv(link->fd, buf + len, size - len, 0);
+		len += n > 0 ? (size_t)n : 0;
+	} while (n > 0 && len < size);
+	return len;
+}
+
+/* The answer's status and body; 0: nothing listens, 1: nothing was answered. */
+static unsigned ask(const struct node_conf *conf, const char *path, bool with_key,
+	char answer[ANSWER_MAX], struct span *ret_body)
+{
+	scoped(sbuf_wipe) struct sbuf request = SBUF_INIT(REQUEST_MAX);
+	scoped(link_close) struct link link = { .fd = -1 };
+	const char *body;
+	uint64_t status;
+	size_t len;
+
+	if (!link_open(&link, conf) || (with_key && !link.is_ours))
+		return link.fd >= 0;
+	sbuf_printf(&request, "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n", path);
+	if (with_key) {
+		sbuf_puts(&request, "X-API-Key: ");
+		sbuf_add(&request, conf->api_key.at, conf->api_key.len);
+		sbuf_puts(&request, "\r\n");
 	}
-	if (session)
-		gnutls_deinit(session);
-	if (credentials)
-		gnutls_certificate_free_credentials(credentials);
-	return len ? (ssize_t)len : -1;
+	sbuf_puts(&request, "\r\n");
+	if (request.failed || link_send(&link, &request) != (ssize_t)request.len)
+		return 1;
+	len = link_receive(&link, answer, ANSWER_MAX);
+	if (len < 12 || strncmp(answer, "HTTP/1.1 ", 9) != 0 ||
+		!parse_u64((struct span){ answer + 9, 3 }, 599, &status))
+		return 1;
+	body = memmem(answer, len, "\r\n\r\n", 4);
+	*ret_body = body ? (struct span){ body + 4, (size_t)(answer + len - body) - 4 }
+			 : (struct span){ "", 0 };
+	return (unsigned)status;
+}
+
+static void print_checks(const struct node_ready *ready)
+{
+	const struct node_check *checks = ready->checks.at;
+
+	puts(ready->ready ? "ready" : "not ready");
+	for (size_t i = 0; i < ready->checks.n; i++) {
+		printf("%-12s %-8s %s\n", checks[i].name,
+			word_text(node_check_state_words, checks[i].state), checks[i].detail);
+		if (checks[i].remedy)
+			printf("%-12s %-8s remedy: %s\n", "", "", checks[i].remedy);
+	}
+}
+
+/* False: the node did not tell; it may be asked for less. */
+static bool tell_checks(const struct node_conf *conf, char answer[ANSWER_MAX], bool *ret_ready)
+{
+	scoped(arena_freep) struct arena *arena = arena_new(ANSWER_ARENA);
+	struct node_ready ready = { 0 };
+	struct span body;
+	struct err err;
+	unsigned status = ask(conf, "/v1/ready", true, answer, &body);
+
+	if (!arena || (status != 200 && status != 503) ||
+		json_read(body, &node_ready_type, READ_ANSWER, &ready, arena, &err) < 0 ||
+		!ready.checks.n)
+		return false;
+	print_checks(&ready);
+	*ret_ready = ready.ready;
+	return true;
 }
 
 int command_health(const char *config)
 {
 	scoped(arena_freep) struct arena *arena = arena_new(CONFIG_ARENA);
-	scoped(closep) int fd = -1;
+	static char answer[ANSWER_MAX];
 	struct node_conf conf;
-	char answer[13] = "";
+	struct span body;
+	unsigned status;
 	struct err err;
-	ssize_t n;
+	bool ready;
 
 	if (!arena || node_conf_load(node_conf_path(config), &conf, arena, &err) < 0) {
 		fprintf(stderr, "wgkeeper-node: %s\n", arena ? err.msg : "out of memory");
 		return EXIT_FAILURE;
 	}
-	fd = connect_to(&conf);
-	if (fd < 0) {
-		fprintf(stderr, "wgkeeper-node: nothing answers on port %d\n", (int)conf.port);
-		return EXIT_FAILURE;
-	}
-	n = conf.tls == NODE_TLS_OFF ? ask_plain(fd, answer, sizeof answer - 1)
-				     : ask_tls(fd, answer, sizeof answer - 1);
-	if (n == sizeof answer - 1 && !strncmp(answer, "HTTP/1.1 200", sizeof answer - 1)) {
+	if (tell_checks(&conf, answer, &ready))
+		return ready ? EXIT_SUCCESS : EXIT_FAILURE;
+	status = ask(&conf, "/readyz", false, answer, &body);
+	if (status == 200) {
 		puts("ready");
 		return EXIT_SUCCESS;
 	}
-	fputs("wgkeeper-node: not ready\n", stderr);
+	if (!status)
+		fprintf(stderr, "wgkeeper-node: nothing answers on port %d\n", (int)conf.port);
+	else if (status == 1)
+		fprintf(stderr, "wgkeeper-node: port %d takes connections and does not answer: the node "
+				"hangs, or is very busy; see its log\n", (int)conf.port);
+	else
+		fputs("wgkeeper-node: not ready\n", stderr);
 	return EXIT_FAILURE;
 }

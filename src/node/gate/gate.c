@@ -102,6 +102,7 @@ int gate_ask(struct http_request *req, enum ipc_type type, const void *body, siz
 	p->req = req;
 	p->on_answer = on_answer;
 	p->since_us = time_monotonic_us();
+	p->patience_us = type == IPC_METRICS || type == IPC_READY ? GATE_PROBE_US : GATE_TIMEOUT_US;
 	p->is_change = ipc_is_change(type);
 	link_pending(gate, p);
 	return HTTP_PENDING;
@@ -128,13 +129,14 @@ static void give_up_all(struct gate *gate)
 
 static void give_up_old(struct gate *gate)
 {
-	int64_t limit = time_monotonic_us() - GATE_TIMEOUT_US;
+	int64_t now = time_monotonic_us();
+	struct pending *p = gate->oldest, *next;
 	struct err err;
 
-	while (gate->oldest && gate->oldest->since_us < limit) {
-		int r = away(gate->oldest, &err);
-
-		finish_pending(gate, gate->oldest, r, &err);
+	for (; p; p = next) {
+		next = p->next;
+		if (now - p->since_us > p->patience_us)
+			finish_pending(gate, p, away(p, &err), &err);
 	}
 }
 
@@ -232,7 +234,8 @@ static void take_setup(struct gate *gate, struct ipc_message *message)
 static void say_hello(struct gate *gate)
 {
 	struct ipc_head head = { .version = IPC_VERSION, .type = IPC_HELLO,
-		.flags = gate->server ? IPC_SERVING : 0 };
+		.flags = (gate->server ? IPC_SERVING : 0u) |
+			 (gate->scraper.server ? IPC_METERING : 0u) };
 
 	if (ipc_send(gate->ipc_fd, &head, NULL, 0, NULL, 0) <= 0)
 		log_warn("the keeper could not be greeted");
@@ -256,6 +259,7 @@ static void take_messages(struct gate *gate)
 			say_hello(gate);
 			break;
 		case IPC_SETUP: take_setup(gate, &message); break;
+		case IPC_METRICS_SETUP: scraper_setup(gate, &message); break;
 		case IPC_ANSWER: take_answer(gate, &message); break;
 		default: log_error("the keeper sent something that is no answer"); break;
 		}
@@ -341,12 +345,19 @@ static void no_route(struct http_request *req)
 	http_problem(req, &err);
 }
 
+/* What asks whether we are well comes all the time, and says nothing of who uses us. */
+static bool is_probe(const struct http_request *req)
+{
+	return !strcmp(req->path, "/healthz") || !strcmp(req->path, "/readyz") ||
+	       !strcmp(req->path, "/v1/ready");
+}
+
 static void log_request(const struct http_request *req)
 {
 	int64_t us = (req->answered_us ?: time_monotonic_us()) - req->started_us;
 	char source[CIDR_TEXT_SIZE], latency[32];
 
-	if (!strcmp(req->path, "/healthz") || !strcmp(req->path, "/readyz"))
+	if (is_probe(req))
 		return;
 	snprintf(latency, sizeof latency, "%" PRId64 ".%03" PRId64 "ms", us / 1000, us % 1000);
 	/* the path alone: what stands in a query is nobody's business */
@@ -356,6 +367,16 @@ static void log_request(const struct http_request *req)
 		LOG_STR("request_id", req->id),
 		req->err.reason ? LOG_STR("reason", err_slug(req->err.reason))
 				: (struct log_field){ 0 });
+}
+
+static void request_done(const struct http_request *req)
+{
+	struct gate *gate = req->app;
+
+	if (req->caller && !is_probe(req))
+		gate->authenticated_us = time_monotonic_us();
+	http_meters_add(&gate->meters, req);
+	log_request(req);
 }
 
 /*
@@ -372,7 +393,7 @@ static int gate_serve(struct gate *gate, struct err *err)
 		.headers = headers, .max_body = MAX_BODY, .max_answer = MAX_ANSWER,
 		.arena_size = REQUEST_ARENA, .no_405 = true, .admit = admit,
 		.authenticate = authenticate, .authorize = authorize, .no_route = no_route,
-		.put_error = put_error, .done = log_request };
+		.put_error = put_error, .done = request_done };
 	int r = http_server_start(&conf, &app, &gate->server, err);
 
 	if (r < 0)
@@ -413,35 +434,56 @@ static int watch(int epoll_fd, int fd, struct err *err)
 
 static int wait_ms(struct gate *gate)
 {
-	int wait = gate->server ? http_server_wait_ms(gate->server) : -1;
+	struct http_server *servers[] = { gate->server, gate->scraper.server };
+	int wait = 1000; /* the beat of the reaper and of time-outs */
 
-	/* a second is the beat of the reaper and of time-outs */
-	return wait < 0 || wait > 1000 ? 1000 : wait;
+	for (unsigned i = 0; i < N_ELEMENTS(servers); i++) {
+		int ms = servers[i] ? http_server_wait_ms(servers[i]) : -1;
+
+		wait = ms >= 0 && ms < wait ? ms : wait;
+	}
+	return wait;
+}
+
+/* What there is to do for one of the servers, which may have come just now. */
+static int serve_turn(struct http_server *server, bool *watched, int epoll_fd, bool reap, struct err *err)
+{
+	int r = 0;
+
+	if (!server)
+		return 0;
+	if (!*watched)
+		r = watch(epoll_fd, http_server_fd(server), err);
+	*watched = true;
+	http_server_turn(server);
+	if (reap)
+		http_server_reap(server);
+	return r;
 }
 
 static int loop(struct gate *gate, int epoll_fd, int signal_fd, struct err *err)
 {
 	struct epoll_event events[4];
-	bool server_watched = false;
+	bool server_watched = false, scraper_watched = false;
 	int64_t reaped_us = 0;
 
 	while (!gate->stopping) {
-		int n = epoll_wait(epoll_fd, events, N_ELEMENTS(events), wait_ms(gate));
+		int r, n = epoll_wait(epoll_fd, events, N_ELEMENTS(events), wait_ms(gate));
+		bool reap;
 
 		for (int i = 0; i < n; i++)
 			gate->stopping |= events[i].data.fd == signal_fd;
 		take_messages(gate);
-		if (!gate->server)
-			continue;
-		if (!server_watched && watch(epoll_fd, http_server_fd(gate->server), err) < 0)
-			return -ERR_INTERNAL;
-		server_watched = true;
-		http_server_turn(gate->server);
-		if (time_monotonic_us() - reaped_us > USEC_PER_SEC) {
+		reap = time_monotonic_us() - reaped_us > USEC_PER_SEC;
+		if (reap) {
 			reaped_us = time_monotonic_us();
-			http_server_reap(gate->server);
 			give_up_old(gate);
 		}
+		r = serve_turn(gate->server, &server_watched, epoll_fd, reap, err);
+		if (r >= 0)
+			r = serve_turn(gate->scraper.server, &scraper_watched, epoll_fd, reap, err);
+		if (r < 0)
+			return r;
 	}
 	return 0;
 }
@@ -460,6 +502,7 @@ static void finish(struct gate *gate)
 	}
 	give_up_all(gate);
 	http_server_stop(gate->server, 2000);
+	http_server_stop(gate->scraper.server, 0);
 }
 
 static void done(struct gate *gate)
@@ -472,6 +515,8 @@ static void done(struct gate *gate)
 	free(gate->cert_pem);
 	free(gate->key_pem);
 	limiter_free(gate->limiter);
+	scraper_done(&gate->scraper);
+	http_meters_done(&gate->meters);
 	map_done(&gate->pending);
 	closep(&gate->listen_fd);
 }
@@ -512,7 +557,10 @@ int gate_main(int ipc_fd)
 
 	gate.debug = span_is_nocase(debug, "true") || span_is(debug, "1");
 	map_init(&gate.pending, struct pending, id);
-	r = run(&gate, &err);
+	scraper_init(&gate.scraper);
+	r = http_meters_init(&gate.meters, gate_routes, gate_n_routes, &err);
+	if (r >= 0)
+		r = run(&gate, &err);
 	if (r < 0)
 		log_error("the gate cannot run", LOG_ERR(&err));
 	done(&gate);

@@ -12,12 +12,14 @@
 #include "base/map.h"
 #include "http/limit.h"
 #include "http/server.h"
+#include "node/gate/scraper.h"
 #include "node/ipc.h"
 
 enum {
 	GATE_PERM_KEY = HTTP_PERM_ANYONE + 1, /* a valid API key */
 	GATE_PENDING_MAX = 4096,
 	GATE_TIMEOUT_US = 15000000,
+	GATE_PROBE_US = 5000000, /* of what asks how we are: it gives up after 10 s, usually */
 };
 
 struct gate;
@@ -33,7 +35,7 @@ struct pending {
 	uint64_t id;
 	struct http_request *req;
 	gate_on_answer *on_answer;
-	int64_t since_us;
+	int64_t since_us, patience_us;
 	size_t n_sent;  /* records written so far */
 	int64_t last;   /* revision of the last of them */
 	bool is_change;
@@ -52,6 +54,9 @@ struct gate {
 	struct pending *oldest, *newest;
 	uint64_t last_id;
 	bool debug, stopping;
+	struct http_meters meters; /* of the API */
+	int64_t authenticated_us;  /* monotonic: the last request with a valid key; 0: none yet */
+	struct scraper scraper;
 };
 
 /** Serves until told to stop. Returns the process' exit status. */

@@ -5,6 +5,7 @@
 
 #include "node/gate/gate.h"
 
+int native_ready(struct http_request *req, struct err *err);
 int native_node(struct http_request *req, struct err *err);
 int native_changes(struct http_request *req, struct err *err);
 int native_get(struct http_request *req, struct err *err);

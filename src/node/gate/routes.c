@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* Every way into the node, both surfaces. */
 #include "model/node_api.h"
+#include "model/node_ready.h"
 #include "node/gate/compat.h"
 #include "node/gate/native.h"
 
@@ -13,11 +14,12 @@ const struct route gate_routes[] = {
 	{ HTTP_GET,    "/readyz",       .perm = HTTP_PERM_ANYONE, .handle = compat_ready,  .flags = ROUTE_LAX, .summary = "Readiness: the device can be read" },
 	{ HTTP_GET,    "/stats",        .perm = GATE_PERM_KEY,    .handle = compat_stats,  .flags = ROUTE_LAX, .summary = "Statistics" },
 	{ HTTP_GET,    "/peers",        .perm = GATE_PERM_KEY,    .handle = compat_list,   .flags = ROUTE_LAX, .summary = "List peers" },
-	{ HTTP_GET,    "/peers/{id}",   .perm = GATE_PERM_KEY,    .handle = compat_get,    .flags = ROUTE_LAX, .summary = "One peer" },
+	{ HTTP_GET,    "/peers/{peerId}", .perm = GATE_PERM_KEY,  .handle = compat_get,    .flags = ROUTE_LAX, .summary = "One peer" },
 	{ HTTP_POST,   "/peers",        .perm = GATE_PERM_KEY,    .handle = compat_create, .flags = ROUTE_LAX, .summary = "Make or rotate a peer" },
-	{ HTTP_DELETE, "/peers/{id}",   .perm = GATE_PERM_KEY,    .handle = compat_delete, .flags = ROUTE_LAX, .summary = "Delete a peer" },
+	{ HTTP_DELETE, "/peers/{peerId}", .perm = GATE_PERM_KEY,  .handle = compat_delete, .flags = ROUTE_LAX, .summary = "Delete a peer" },
 
 	/* the native one */
+	{ HTTP_GET,    "/v1/ready",      .perm = GATE_PERM_KEY, .handle = native_ready,    .out = &node_ready_type, .summary = "Whether it serves, and what is wrong" },
 	{ HTTP_GET,    "/v1/node",       .perm = GATE_PERM_KEY, .handle = native_node,     .out = &node_info_type, .summary = "The node" },
 	{ HTTP_GET,    "/v1/peers",      .perm = GATE_PERM_KEY, .handle = native_changes,  .query = &node_after_query_type, .summary = "Peers and tombstones changed since a revision" },
 	{ HTTP_GET,    "/v1/peers/{id}", .perm = GATE_PERM_KEY, .handle = native_get,      .out = &node_peer_live_type, .summary = "One peer" },
