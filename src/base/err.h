@@ -69,6 +69,10 @@
 	X(REASON_STORE,               "store_unavailable",     ERR_UNAVAILABLE, 503, "The store cannot be written")         \
 	X(REASON_STORE_FULL,          "store_full",            ERR_UNAVAILABLE, 507, "The disk is full")                    \
 	X(REASON_KEEPER_AWAY,         "keeper_away",           ERR_UNAVAILABLE, 503, "The node is restarting")              \
+	/* a node's API keys, and the audit log it is a witness of */                                                     \
+	X(REASON_INVALID_NOTE,        "invalid_note",          ERR_INVALID,     400, "The signed note is malformed")        \
+	X(REASON_INVALID_SIGNATURE,   "invalid_signature",     ERR_INVALID,     400, "The signature does not hold")         \
+	X(REASON_INVALID_CHECKPOINT,  "invalid_checkpoint",    ERR_INVALID,     400, "The checkpoint is not acceptable")    \
 	/* the Console's calls to nodes */                                                                              \
 	X(REASON_NODE_UNREACHABLE,    "node_unreachable",      ERR_UNAVAILABLE, 503, "The node does not answer")            \
 	X(REASON_NODE_UNCONFIRMED,    "node_unconfirmed",      ERR_UNAVAILABLE, 504, "The node did not confirm in time")    \
