@@ -129,5 +129,8 @@ void http_finish(struct http_request *req, int r, const struct err *err);
  * `dispatch`, in whatever thread that chose. */
 void http_run(struct http_request *req);
 
+/** Appends the object of a problem+json for `err`. */
+void http_put_problem(struct sbuf *out, const struct err *err, const char *request_id);
+
 /** Writes `application/problem+json` (RFC 9457) for `err`. */
 void http_problem(struct http_request *req, const struct err *err);

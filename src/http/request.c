@@ -56,10 +56,8 @@ void http_static(struct http_request *req, const char *content_type, const void 
 	req->static_len = len;
 }
 
-void http_problem(struct http_request *req, const struct err *err)
+void http_put_problem(struct sbuf *out, const struct err *err, const char *request_id)
 {
-	struct sbuf *out = http_text(req, "application/problem+json");
-
 	sbuf_puts(out, "{\"type\":\"about:blank\",\"title\":");
 	json_string(out, err_title(err->reason));
 	sbuf_printf(out, ",\"status\":%d,\"code\":\"%s\",\"field\":", err_status(err->reason),
@@ -71,8 +69,13 @@ void http_problem(struct http_request *req, const struct err *err)
 				 ? "see the log under the request id"
 				 : err->msg);
 	sbuf_puts(out, ",\"requestId\":");
-	json_string(out, req->id);
+	json_string(out, request_id);
 	sbuf_puts(out, "}");
+}
+
+void http_problem(struct http_request *req, const struct err *err)
+{
+	http_put_problem(http_text(req, "application/problem+json"), err, req->id);
 }
 
 /*

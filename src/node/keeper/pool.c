@@ -2,15 +2,19 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "base/time.h"
 #include "node/conf.h"
 #include "node/keeper/pool.h"
 
 struct taken {
 	struct cidr address;
-	void *owner; /* NULL: resting */
-	int64_t freed_us;
+	void *owner;      /* NULL: resting; &foreign_owner: foreign */
+	int64_t freed_us; /* of a resting one */
+	uint64_t reading; /* of a foreign one: the last that found it */
 	TAILQ_ENTRY(taken) link;
 };
+
+static char foreign_owner;
 
 void pool_init(struct pool *pool, const struct cidr *subnet, const struct cidr *server,
 	int64_t rest_us)
@@ -21,6 +25,7 @@ void pool_init(struct pool *pool, const struct cidr *subnet, const struct cidr *
 	pool->cursor = pool->first;
 	map_init(&pool->taken, struct taken, address);
 	TAILQ_INIT(&pool->resting);
+	TAILQ_INIT(&pool->foreign);
 }
 
 uint64_t pool_size(const struct pool *pool)
@@ -110,6 +115,11 @@ int pool_claim(struct pool *pool, void *owner, const struct cidr *address, struc
 			"%s is not an address that peers of this node can have", text);
 	if (!taken)
 		return put(pool, owner, address, err);
+	if (taken->owner == &foreign_owner)
+		return err_set(err, REASON_ADDRESS_IN_USE, "addresses",
+			"%s is used by a peer of the interface that nobody made here; adopt or remove "
+			"it first (GET /v1/drift)",
+			text);
 	if (taken->owner)
 		return err_set(err, REASON_ADDRESS_IN_USE, "addresses",
 			"%s belongs to another peer", text);
@@ -121,7 +131,7 @@ void *pool_owner(const struct pool *pool, const struct cidr *address)
 {
 	struct taken *taken = map_get(&pool->taken, address);
 
-	return taken ? taken->owner : NULL;
+	return taken && taken->owner != &foreign_owner ? taken->owner : NULL;
 }
 
 void pool_free(struct pool *pool, const struct cidr *address, int64_t freed_us)
@@ -146,6 +156,63 @@ void pool_undo(struct pool *pool, const struct cidr *address)
 	TAILQ_INSERT_HEAD(&pool->resting, taken, link);
 	pool->n_used--;
 	pool->n_resting++;
+}
+
+static void make_foreign(struct pool *pool, struct taken *taken, uint64_t reading)
+{
+	taken->owner = &foreign_owner;
+	taken->reading = reading;
+	TAILQ_INSERT_TAIL(&pool->foreign, taken, link);
+	pool->n_used--;
+	pool->n_foreign++;
+}
+
+bool pool_foreign(struct pool *pool, const struct cidr *address, uint64_t reading)
+{
+	struct taken *taken = map_get(&pool->taken, address);
+	struct err err;
+
+	if (!in_pool(pool, address) || (taken && taken->owner && taken->owner != &foreign_owner))
+		return true;
+	if (taken && taken->owner) {
+		taken->reading = reading;
+		return true;
+	}
+	if (!taken && put(pool, NULL, address, &err) < 0)
+		return false;
+	if (taken)
+		revive(pool, taken, NULL);
+	make_foreign(pool, map_get(&pool->taken, address), reading);
+	return true;
+}
+
+static void end_foreign(struct pool *pool, struct taken *taken, int64_t freed_us)
+{
+	TAILQ_REMOVE(&pool->foreign, taken, link);
+	pool->n_foreign--;
+	taken->owner = NULL;
+	taken->freed_us = freed_us;
+	TAILQ_INSERT_TAIL(&pool->resting, taken, link);
+	pool->n_resting++;
+}
+
+void pool_foreign_sweep(struct pool *pool, uint64_t reading, int64_t now_us)
+{
+	struct taken *taken = TAILQ_FIRST(&pool->foreign), *next;
+
+	for (; taken; taken = next) {
+		next = TAILQ_NEXT(taken, link);
+		if (taken->reading != reading)
+			end_foreign(pool, taken, now_us);
+	}
+}
+
+void pool_foreign_forget(struct pool *pool, const struct cidr *address)
+{
+	struct taken *taken = map_get(&pool->taken, address);
+
+	if (taken && taken->owner == &foreign_owner)
+		end_foreign(pool, taken, time_now().us);
 }
 
 bool pool_rest(struct pool *pool, const struct cidr *address, int64_t freed_us)

@@ -136,6 +136,62 @@ TEST(undone_gifts_come_back_first)
 	gives(&pool, 0, "10.0.0.2");
 }
 
+static void found(struct pool *pool, const char *text, uint64_t reading)
+{
+	struct cidr at = of(text);
+
+	assert_true(pool_foreign(pool, &at, reading));
+}
+
+TEST(what_strangers_have_is_not_given)
+{
+	scoped(pool_done) struct pool pool;
+	struct cidr at = of("10.0.0.3");
+	struct err err;
+
+	make(&pool, "10.0.0.0/29", "10.0.0.1");
+	gives(&pool, 0, "10.0.0.2");
+	found(&pool, "10.0.0.3", 7);
+	found(&pool, "10.0.0.2", 7); /* ours is ours */
+	found(&pool, "10.9.9.9", 7); /* outside */
+	assert_int_equal(pool.n_foreign, 1);
+	assert_int_equal(pool.n_used, 1);
+	assert_fails(pool_claim(&pool, &owner, &at, &err), &err, REASON_ADDRESS_IN_USE);
+	assert_null(pool_owner(&pool, &at));
+	gives(&pool, 0, "10.0.0.4");
+	gives(&pool, 0, "10.0.0.5");
+	gives(&pool, 0, "10.0.0.6");
+	assert_fails(pool_give(&pool, &owner, 9 * hour, &at, &err), &err, REASON_NO_ADDRESS);
+	/* seen again it stays; not seen it rests, and is given then */
+	found(&pool, "10.0.0.3", 8);
+	pool_foreign_sweep(&pool, 8, 9 * hour);
+	assert_int_equal(pool.n_foreign, 1);
+	pool_foreign_sweep(&pool, 9, 9 * hour);
+	assert_int_equal(pool.n_foreign, 0);
+	assert_int_equal(pool.n_resting, 1);
+	gives(&pool, 10 * hour, "10.0.0.3");
+}
+
+TEST(a_resting_address_can_become_a_strangers_and_a_strangers_ours)
+{
+	scoped(pool_done) struct pool pool;
+	struct cidr at = of("10.0.0.2");
+	struct err err;
+
+	make(&pool, "10.0.0.0/29", "10.0.0.1");
+	gives(&pool, 0, "10.0.0.2");
+	frees(&pool, "10.0.0.2", 0);
+	found(&pool, "10.0.0.2", 1);
+	assert_int_equal(pool.n_resting, 0);
+	assert_int_equal(pool.n_used, 0);
+	pool_foreign_forget(&pool, &at);
+	assert_int_equal(pool.n_foreign, 0);
+	assert_ok(pool_claim(&pool, &owner, &at, &err), &err);
+	pool_foreign_forget(&pool, &at); /* nothing to forget */
+	assert_ptr_equal(pool_owner(&pool, &at), &owner);
+	assert_int_equal(pool.n_used, 1);
+}
+
 /* A random life against a plain table of owners: no address ever has two. */
 TEST(one_owner_through_a_random_life)
 {
@@ -179,6 +235,8 @@ int main(void)
 		cmocka_unit_test(huge_pools_cost_nothing),
 		cmocka_unit_test(wanted_addresses),
 		cmocka_unit_test(undone_gifts_come_back_first),
+		cmocka_unit_test(what_strangers_have_is_not_given),
+		cmocka_unit_test(a_resting_address_can_become_a_strangers_and_a_strangers_ours),
 		cmocka_unit_test(one_owner_through_a_random_life),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
