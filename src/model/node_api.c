@@ -58,6 +58,7 @@ static const struct field info_fields[] = {
 	INFO(peers, .doc = "Live peers, suspended ones included."),
 	INFO(suspended, .doc = "Suspended peers."),
 	INFO(possible, .doc = "Peers that the smallest pool a default peer needs can hold."),
+	INFO(tombstones, .doc = "Ended peers that the store remembers, for ever."),
 	INFO(connected, .doc = "Peers with a handshake within 180 s, at the last reading."),
 	INFO(pools, .of = FIELD_OBJECT, .type = &node_pool_type, .max = 2, .doc = "Use per address family."),
 	INFO(clock, .doc = "The node's clock."),
@@ -68,6 +69,7 @@ static const struct field info_fields[] = {
 	INFO(forwarding, .words = node_forwarding_words, .doc = "Whether the host forwards the tunnel's traffic."),
 	INFO(forwarding_remedy, .flags = F_NULLABLE, .max = 256, .doc = "The command that mends it."),
 	FIELD_SUB(struct node_info, drift, &drift_type, .doc = "Differences between store and device."),
+	FIELD_SUB(struct node_info, checkpoint, &node_checkpoint_head_type, .flags = F_NULLABLE, .doc = "The audit checkpoint that the node holds."),
 	{ 0 },
 };
 const struct type node_info_type = TYPE(struct node_info, "NodeInfo", info_fields);
@@ -88,6 +90,9 @@ static const struct field peer_fields[] = {
 	PEER(persistent_keepalive, .min = 0, .max = NODE_KEEPALIVE_MAX, .doc = "Seconds, 0: off."),
 	PEER(has_preshared_key, .doc = "Whether a preshared key is set."),
 	PEER(label, .flags = F_NULLABLE, .max = NODE_LABEL_MAX, .doc = "A name for people on the node."),
+	PEER(changed_by_key, .flags = F_NULLABLE | F_OMIT, .doc = "The API key that made the last change; none: the node itself."),
+	PEER(changed_from, .flags = F_NULLABLE | F_OMIT | F_HOST, .doc = "The address that key was used from."),
+	PEER(store_revision, .flags = F_NULLABLE | F_OMIT, .doc = "The store's revision now."),
 	{ 0 },
 };
 const struct type node_peer_type = TYPE(struct node_peer, "NodePeer", peer_fields);
@@ -122,6 +127,15 @@ static const struct field after_fields[] = {
 	{ 0 },
 };
 const struct type node_after_query_type = TYPE(struct node_after_query, "NodeAfter", after_fields);
+
+static const struct field no_query_fields[] = { { 0 } };
+const struct type node_no_query_type = TYPE(struct node_no_query, "NodeNoQuery", no_query_fields);
+
+static const struct field counters_query_fields[] = {
+	FIELD(struct node_counters_query, after, .dflt = "0", .min = 0, .max = INT64_MAX, .doc = "Only what moved behind this cursor."),
+	{ 0 },
+};
+const struct type node_counters_query_type = TYPE(struct node_counters_query, "NodeCountersQuery", counters_query_fields);
 
 #define PUT_(member, ...) FIELD(struct node_put, member, __VA_ARGS__)
 static const struct field put_fields[] = {
@@ -186,7 +200,7 @@ const struct type node_counter_type = TYPE(struct node_counter, "NodeCounter", c
 static const struct field counters_fields[] = {
 	COUNTERS(epoch, .doc = "See the node."),
 	COUNTERS(revision, .doc = "The store's revision now."),
-	COUNTERS(cursor, .doc = "What to ask for as `after` next; restarts with the service."),
+	COUNTERS(cursor, .doc = "What to ask for as `after` next."),
 	COUNTERS(device_read_at, .flags = F_NULLABLE, .doc = "When the device was read for this."),
 	COUNTERS(data, .of = FIELD_OBJECT, .type = &node_counter_type, .doc = "Peers whose handshake or counters moved since."),
 	{ 0 },

@@ -12,13 +12,15 @@ UPDATE node SET revision = :revision, set_digest = :set_digest;
 
 -- peer_put :exec
 INSERT INTO peers (id, public_key, preshared_key, address4, address6, created_at, expires_at,
-    suspended, keepalive, generation, revision, label, digest)
+    suspended, keepalive, generation, revision, label, author_key, author_source, digest)
 VALUES (:id, :public_key, :preshared_key, :address4, :address6, :created_at, :expires_at,
-    :suspended, :keepalive, :generation, :revision, :label, :digest)
+    :suspended, :keepalive, :generation, :revision, :label, :author_key, :author_source, :digest)
 ON CONFLICT (id) DO UPDATE SET public_key = excluded.public_key,
-    preshared_key = excluded.preshared_key, expires_at = excluded.expires_at,
+    preshared_key = excluded.preshared_key, address4 = excluded.address4,
+    address6 = excluded.address6, expires_at = excluded.expires_at,
     suspended = excluded.suspended, keepalive = excluded.keepalive,
     generation = excluded.generation, revision = excluded.revision, label = excluded.label,
+    author_key = excluded.author_key, author_source = excluded.author_source,
     digest = excluded.digest;
 
 -- peer_delete :exec
@@ -26,20 +28,21 @@ DELETE FROM peers WHERE id = :id;
 
 -- peer_all :many
 SELECT id, public_key, preshared_key, address4, address6, created_at, expires_at, suspended,
-    keepalive, generation, revision, label, digest
+    keepalive, generation, revision, label, author_key, author_source, digest
 FROM peers ORDER BY created_at, id;
 
 -- tombstone_put :exec
 INSERT INTO tombstones (id, public_key, address4, address6, created_at, ended_at, end_reason,
-    generation, revision, digest)
+    generation, revision, author_key, author_source, digest)
 VALUES (:id, :public_key, :address4, :address6, :created_at, :ended_at, :end_reason,
-    :generation, :revision, :digest)
+    :generation, :revision, :author_key, :author_source, :digest)
 ON CONFLICT (id) DO UPDATE SET generation = excluded.generation, revision = excluded.revision,
+    author_key = excluded.author_key, author_source = excluded.author_source,
     digest = excluded.digest;
 
 -- tombstone_get :one
 SELECT id, public_key, address4, address6, created_at, ended_at, end_reason, generation, revision,
-    digest
+    author_key, author_source, digest
 FROM tombstones WHERE id = :id;
 
 -- tombstone_delete :exec
@@ -47,12 +50,12 @@ DELETE FROM tombstones WHERE id = :id;
 
 -- tombstone_all :many
 SELECT id, public_key, address4, address6, created_at, ended_at, end_reason, generation, revision,
-    digest
+    author_key, author_source, digest
 FROM tombstones;
 
 -- tombstone_resting :many
 SELECT id, public_key, address4, address6, created_at, ended_at, end_reason, generation, revision,
-    digest
+    author_key, author_source, digest
 FROM tombstones WHERE ended_at > :since ORDER BY ended_at;
 
 -- used_key_insert :exec
@@ -67,14 +70,16 @@ SELECT peer_id AS id FROM used_keys WHERE public_key = :public_key;
 
 -- changes_after :many
 SELECT id, public_key, address4, address6, created_at, expires_at, suspended, keepalive,
-    generation, revision, label, ended_at, end_reason, preshared_key IS NOT NULL AS has_preshared_key
+    generation, revision, label, ended_at, end_reason, author_key, author_source,
+    preshared_key IS NOT NULL AS has_preshared_key
 FROM (
     SELECT id, public_key, address4, address6, created_at, expires_at, suspended, keepalive,
-        generation, revision, label, NULL AS ended_at, NULL AS end_reason, preshared_key
+        generation, revision, label, NULL AS ended_at, NULL AS end_reason, author_key,
+        author_source, preshared_key
     FROM peers WHERE revision > :after
     UNION ALL
     SELECT id, public_key, address4, address6, created_at, NULL, 0, 0,
-        generation, revision, NULL, ended_at, end_reason, NULL
+        generation, revision, NULL, ended_at, end_reason, author_key, author_source, NULL
     FROM tombstones WHERE revision > :after
 )
 ORDER BY revision LIMIT :limit;

@@ -18,6 +18,13 @@
 #include "base/time.h"
 #include "base/uuid.h"
 
+/** Who changed something last: the number of the API key, and the address it was used from. Key 0: the node
+ * itself. */
+struct author {
+	uint32_t key;
+	struct cidr source;
+};
+
 struct peer {
 	/* the row */
 	struct uuid id;
@@ -28,6 +35,7 @@ struct peer {
 	int64_t keepalive;
 	bool suspended;
 	char *label; /* or NULL; owned */
+	struct author author;
 
 	/* the device */
 	uint64_t seen_dump;  /* number of the last dump that had it */

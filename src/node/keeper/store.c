@@ -98,6 +98,11 @@ int64_t store_revision(const struct store *store)
 	return store->revision;
 }
 
+int64_t store_committed_revision(const struct store *store)
+{
+	return store->committed_revision;
+}
+
 int64_t store_ended(const struct store *store)
 {
 	return store->n_ended;
@@ -127,17 +132,27 @@ void store_rollback(struct store *store)
 	store->revision = store->committed_revision;
 	store->n_ended = store->committed_n_ended;
 	store->sum = store->committed_sum;
+	store->last_key = store->committed_last_key;
+}
+
+static bool is_changed(const struct store *store)
+{
+	return store->revision != store->committed_revision ||
+	       memcmp(&store->sum, &store->committed_sum, sizeof store->sum) != 0;
 }
 
 int store_commit(struct store *store, struct err *err)
 {
 	struct node_row row = { .revision = store->revision,
 		.set_digest = { store->sum.bytes, SUM_SIZE } };
-	int r;
+	int r = 0;
 
 	if (!store->in_batch)
 		return 0;
-	r = db_exec(store->db, NODE_NODE_ADVANCE, DB_OBJECT(&store_node_type, &row), NULL, err);
+	/* a batch that changed nothing writes nothing, and costs no fsync */
+	if (is_changed(store))
+		r = db_exec(store->db, NODE_NODE_ADVANCE, DB_OBJECT(&store_node_type, &row), NULL,
+			err);
 	if (r >= 0)
 		r = db_commit(store->db, err);
 	if (r < 0) {
@@ -148,6 +163,7 @@ int store_commit(struct store *store, struct err *err)
 	store->committed_revision = store->revision;
 	store->committed_n_ended = store->n_ended;
 	store->committed_sum = store->sum;
+	store->committed_last_key = store->last_key;
 	return 0;
 }
 
@@ -165,7 +181,8 @@ int store_put(struct store *store, struct peer *peer, struct err *err)
 		.address6 = peer->address[1], .created_at = peer->created_at,
 		.expires_at = peer->expires_at, .suspended = peer->suspended,
 		.keepalive = peer->keepalive, .generation = peer->generation,
-		.revision = store->revision + 1, .label = peer->label };
+		.revision = store->revision + 1, .label = peer->label,
+		.author_key = peer->author.key, .author_source = peer->author.source };
 	struct sum digest;
 	int r;
 
@@ -183,7 +200,8 @@ static int put_tombstone(struct store *store, struct tombstone *t, struct err *e
 	struct tombstone_row row = { .id = t->id, .public_key = t->public_key,
 		.address4 = t->address[0], .address6 = t->address[1], .created_at = t->created_at,
 		.ended_at = t->ended_at, .end_reason = t->end_reason, .generation = t->generation,
-		.revision = store->revision + 1 };
+		.revision = store->revision + 1, .author_key = t->author.key,
+		.author_source = t->author.source };
 	struct sum digest;
 
 	t->revision = ++store->revision;

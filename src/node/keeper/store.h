@@ -11,6 +11,7 @@
  */
 
 #include "base/arena.h"
+#include "crypto/checkpoint.h"
 #include "node/keeper/peers.h"
 
 struct store; /* opaque */
@@ -23,6 +24,7 @@ struct tombstone {
 	struct timestamp created_at, ended_at;
 	int end_reason; /* enum node_peer_end */
 	int64_t generation, revision;
+	struct author author;
 };
 
 /** Opens or makes it, and takes the lock that keeps a second keeper out (REASON_BUSY). Other errors as
@@ -41,6 +43,9 @@ const struct uuid *store_epoch(const struct store *store);
 
 /** The revision; inside a batch the next change gets the one after it. */
 int64_t store_revision(const struct store *store);
+
+/** The revision that is on disk. */
+int64_t store_committed_revision(const struct store *store);
 
 /** Tombstones there are, those of the open batch included. */
 int64_t store_ended(const struct store *store);
@@ -96,7 +101,8 @@ struct store_change {
 	struct timestamp created_at, expires_at, ended_at;
 	bool suspended, has_preshared_key;
 	int end_reason;
-	int64_t keepalive, generation, revision;
+	int64_t keepalive, generation, revision, author_key;
+	struct cidr author_source;
 	const char *label;
 };
 
@@ -104,6 +110,84 @@ struct store_change {
 int store_changes(struct store *store, int64_t after, int64_t limit,
 	int (*change)(void *ctx, const struct store_change *change), void *ctx, struct err *err)
 	must_check;
+
+/*
+ * store_keys.c: keys of the API. They belong to batches as everything does.
+ */
+
+/** Never changes but for `retired_at`, and what is lazily written of its use. */
+struct api_key {
+	int64_t number;
+	struct digest digest; /* SHA-256 of the key's text */
+	int origin;           /* enum node_key_origin */
+	struct cidr source;   /* from where it may be used; IP_NONE: from anywhere */
+	struct timestamp created_at, expires_at, retired_at; /* 0: never */
+	struct timestamp last_used_at;                       /* 0: not yet */
+	struct cidr last_used_from;
+};
+
+/** Adds a key and gives it its number. */
+int store_key_add(struct store *store, struct api_key *key, struct err *err) must_check;
+
+/** Retires a key for ever. */
+int store_key_retire(struct store *store, struct api_key *key, struct timestamp at, struct err *err)
+	must_check;
+
+/** Writes when and from where a key was last used. Changes neither sum nor revision: it is an observation.
+ * Outside of a batch it is a transaction of its own. */
+int store_key_used(struct store *store, const struct api_key *key, struct err *err) must_check;
+
+/** The key with this number, or of this digest. REASON_NOT_FOUND. */
+int store_key_get(struct store *store, int64_t number, struct api_key *ret_key, struct err *err)
+	must_check;
+int store_key_by_digest(struct store *store, const struct digest *digest, struct api_key *ret_key,
+	struct err *err) must_check;
+
+/** Calls `key` for at most `limit` keys: those not retired, then the latest retired ones. */
+int store_key_each(struct store *store, int64_t limit,
+	int (*key)(void *ctx, const struct api_key *key, struct err *err), void *ctx, struct err *err)
+	must_check;
+
+/*
+ * store_witness.c: audit logs and their checkpoints
+ */
+
+enum { WITNESS_NOTE_MAX = 2048, WITNESS_DAYS = 90 };
+
+/** A log whose checkpoints the node keeps. */
+struct witness_log {
+	int64_t number;      /* 1, 2 …; the highest is the present log */
+	struct note_key key; /* its name is the log's origin */
+	struct timestamp bound_at;
+	bool released; /* the node was enrolled anew since: another log may take its place */
+	char predecessor[256]; /* what its first entry names, as a checkpoint's text; "" when it was bound */
+	char fork[WITNESS_NOTE_MAX]; /* a signed checkpoint that contradicts one that was held, or "" */
+};
+
+struct witness_checkpoint {
+	struct checkpoint checkpoint;
+	struct timestamp received_at;
+	char note[WITNESS_NOTE_MAX];
+};
+
+/** Adds a log, or writes what changed of one (`before` is what is stored). */
+int store_log_put(struct store *store, const struct witness_log *before, const struct witness_log *log,
+	struct err *err) must_check;
+
+/** Keeps a checkpoint of a log in the place of that of the same day, and only the last WITNESS_DAYS. */
+int store_checkpoint_put(struct store *store, int64_t log, const struct witness_checkpoint *checkpoint,
+	struct err *err) must_check;
+
+/** Keeps nothing of a log but its last checkpoint. */
+int store_log_retire(struct store *store, int64_t log, struct err *err) must_check;
+
+/** Calls `log` for each log in the order of their numbers, `checkpoint` for each checkpoint: of the last
+ * log first, the largest first. Either may be NULL. The objects are valid during the call. */
+int store_witness_each(struct store *store,
+	int (*log)(void *ctx, const struct witness_log *log, struct err *err),
+	int (*checkpoint)(void *ctx, int64_t log, const struct witness_checkpoint *checkpoint,
+		struct err *err),
+	void *ctx, struct err *err) must_check;
 
 void store_close(struct store *store);
 DEFINE_FREEP(struct store, store_close);

@@ -7,7 +7,7 @@
 
 struct loader {
 	struct sum sum;
-	int64_t n_ended;
+	int64_t n_ended, last_key;
 	int (*peer)(void *ctx, struct peer *peer, struct err *err);
 	int (*resting)(void *ctx, const struct tombstone *tombstone, struct err *err);
 	void *ctx;
@@ -35,7 +35,8 @@ static int load_peer(void *ctx, void *object, struct err *err)
 		.address = { row->address4, row->address6 }, .created_at = row->created_at,
 		.expires_at = row->expires_at, .suspended = row->suspended,
 		.keepalive = row->keepalive, .generation = row->generation,
-		.revision = row->revision };
+		.revision = row->revision,
+		.author = { (uint32_t)row->author_key, row->author_source } };
 	if (row->label) {
 		peer->label = strdup(row->label);
 		if (!peer->label)
@@ -64,6 +65,58 @@ static int load_tombstone(void *ctx, void *object, struct err *err)
 	return 0;
 }
 
+static int load_api_key(void *ctx, void *object, struct err *err)
+{
+	const struct api_key_row *row = object;
+	struct loader *loader = ctx;
+	struct api_key key;
+	struct sum digest;
+	int r = api_key_from_row(row, &key, err);
+
+	if (r < 0)
+		return r;
+	digest = digest_of_api_key(&key);
+	if (!row_digest_ok(&row->digest, &digest))
+		return damaged(err, "an API key was altered");
+	sum_add(&loader->sum, &digest);
+	loader->last_key = key.number;
+	return 0;
+}
+
+static int load_log(void *ctx, void *object, struct err *err)
+{
+	const struct log_row *row = object;
+	struct loader *loader = ctx;
+	struct witness_log log;
+	struct sum digest;
+	int r = log_from_row(row, &log, err);
+
+	if (r < 0)
+		return r;
+	digest = digest_of_log(&log);
+	if (!row_digest_ok(&row->digest, &digest))
+		return damaged(err, "an audit log was altered");
+	sum_add(&loader->sum, &digest);
+	return 0;
+}
+
+static int load_checkpoint(void *ctx, void *object, struct err *err)
+{
+	const struct checkpoint_row *row = object;
+	struct witness_checkpoint checkpoint;
+	struct loader *loader = ctx;
+	struct sum digest;
+	int r = checkpoint_from_row(row, &checkpoint, err);
+
+	if (r < 0)
+		return r;
+	digest = digest_of_checkpoint(row->log, row->day, row->note, row->received_at);
+	if (!row_digest_ok(&row->digest, &digest))
+		return damaged(err, "a checkpoint was altered");
+	sum_add(&loader->sum, &digest);
+	return 0;
+}
+
 static int load_used_key(void *ctx, void *object, struct err *err)
 {
 	const struct used_key_row *row = object;
@@ -85,6 +138,28 @@ static int load_resting(void *ctx, void *object, struct err *err)
 	return loader->resting(loader->ctx, &t, err);
 }
 
+/* What is neither peer nor tombstone. */
+static int load_rest(struct store *store, struct loader *loader, struct err *err)
+{
+	struct checkpoint_row checkpoint;
+	struct used_key_row used;
+	struct api_key_row key;
+	struct log_row log;
+	int r = db_each(store->db, NODE_USED_KEY_ALL, DB_NONE, &store_used_key_type, &used,
+		load_used_key, loader, err);
+
+	if (r >= 0)
+		r = db_each(store->db, NODE_API_KEY_ALL, DB_NONE, &store_api_key_type, &key,
+			load_api_key, loader, err);
+	if (r >= 0)
+		r = db_each(store->db, NODE_LOG_ALL, DB_NONE, &store_log_type, &log, load_log, loader,
+			err);
+	if (r >= 0)
+		r = db_each(store->db, NODE_CHECKPOINT_ALL, DB_NONE, &store_checkpoint_type, &checkpoint,
+			load_checkpoint, loader, err);
+	return r;
+}
+
 int store_load(struct store *store, struct timestamp since,
 	int (*peer)(void *ctx, struct peer *peer, struct err *err),
 	int (*resting)(void *ctx, const struct tombstone *tombstone, struct err *err), void *ctx,
@@ -92,7 +167,6 @@ int store_load(struct store *store, struct timestamp since,
 {
 	struct loader loader = { .peer = peer, .resting = resting, .ctx = ctx };
 	struct tombstone_row tombstone;
-	struct used_key_row used;
 	struct peer_row row;
 	int r = db_each(store->db, NODE_PEER_ALL, DB_NONE, &store_peer_type, &row, load_peer, &loader,
 		err);
@@ -101,13 +175,13 @@ int store_load(struct store *store, struct timestamp since,
 		r = db_each(store->db, NODE_TOMBSTONE_ALL, DB_NONE, &store_tombstone_type, &tombstone,
 			load_tombstone, &loader, err);
 	if (r >= 0)
-		r = db_each(store->db, NODE_USED_KEY_ALL, DB_NONE, &store_used_key_type, &used,
-			load_used_key, &loader, err);
+		r = load_rest(store, &loader, err);
 	if (r < 0)
 		return r;
 	if (memcmp(loader.sum.bytes, store->committed_sum.bytes, SUM_SIZE) != 0)
 		return damaged(err, "a row is missing, or came back");
 	store->n_ended = store->committed_n_ended = loader.n_ended;
+	store->last_key = store->committed_last_key = loader.last_key;
 	return db_each(store->db, NODE_TOMBSTONE_RESTING, DB_ARGS(DB_ARG("since", since)),
 		&store_tombstone_type, &tombstone, load_resting, &loader, err);
 }

@@ -29,6 +29,8 @@ static const struct field peer_fields[] = {
 	ROW(generation),
 	ROW(revision),
 	ROW(label, .flags = F_NULLABLE),
+	ROW(author_key),
+	ROW(author_source, .flags = F_NULLABLE | F_HOST),
 	ROW(digest),
 	{ 0 },
 };
@@ -45,6 +47,8 @@ static const struct field tombstone_fields[] = {
 	TOMB(end_reason, .words = node_peer_end_words),
 	TOMB(generation),
 	TOMB(revision),
+	TOMB(author_key),
+	TOMB(author_source, .flags = F_NULLABLE | F_HOST),
 	TOMB(digest),
 	{ 0 },
 };
@@ -72,10 +76,54 @@ static const struct field change_fields[] = {
 	CHANGE(keepalive),
 	CHANGE(generation),
 	CHANGE(revision),
+	CHANGE(author_key),
+	CHANGE(author_source, .flags = F_NULLABLE | F_HOST),
 	CHANGE(label, .flags = F_NULLABLE),
 	{ 0 },
 };
 const struct type store_change_type = TYPE(struct store_change, "change", change_fields);
+
+#define API_KEY(member, ...) FIELD(struct api_key_row, member, __VA_ARGS__)
+static const struct field api_key_fields[] = {
+	API_KEY(number),
+	API_KEY(key_digest),
+	API_KEY(origin, .words = node_key_origin_words),
+	API_KEY(source, .flags = F_NULLABLE),
+	API_KEY(created_at),
+	API_KEY(expires_at, .flags = F_NULLABLE),
+	API_KEY(retired_at, .flags = F_NULLABLE),
+	API_KEY(last_used_at, .flags = F_NULLABLE),
+	API_KEY(last_used_from, .flags = F_NULLABLE | F_HOST),
+	API_KEY(digest),
+	{ 0 },
+};
+const struct type store_api_key_type = TYPE(struct api_key_row, "api_key", api_key_fields);
+
+#define LOG(member, ...) FIELD(struct log_row, member, __VA_ARGS__)
+static const struct field log_fields[] = {
+	LOG(number),
+	LOG(origin),
+	LOG(public_key),
+	LOG(bound_at),
+	LOG(released),
+	LOG(predecessor, .flags = F_NULLABLE),
+	LOG(fork, .flags = F_NULLABLE),
+	LOG(digest),
+	{ 0 },
+};
+const struct type store_log_type = TYPE(struct log_row, "log", log_fields);
+
+#define CHECKPOINT(member, ...) FIELD(struct checkpoint_row, member, __VA_ARGS__)
+static const struct field checkpoint_fields[] = {
+	CHECKPOINT(log),
+	CHECKPOINT(day),
+	CHECKPOINT(size),
+	CHECKPOINT(note),
+	CHECKPOINT(received_at),
+	CHECKPOINT(digest),
+	{ 0 },
+};
+const struct type store_checkpoint_type = TYPE(struct checkpoint_row, "checkpoint", checkpoint_fields);
 /* clang-format on */
 
 void sum_add(struct sum *sum, const struct sum *digest)
@@ -96,6 +144,21 @@ static void absorb(crypto_generichash_state *state, const void *data, size_t len
 static void absorb_int(crypto_generichash_state *state, int64_t value)
 {
 	absorb(state, &value, sizeof value);
+}
+
+static void absorb_text(crypto_generichash_state *state, const char *text)
+{
+	absorb(state, text, strlen(text) + 1);
+}
+
+/* Rows from before authors were kept have none, and the digest they were written with. */
+static void absorb_author(crypto_generichash_state *state, const struct author *author)
+{
+	if (!author->key)
+		return;
+	absorb_text(state, "author");
+	absorb_int(state, author->key);
+	absorb(state, &author->source, sizeof author->source);
 }
 
 /* `what` keeps the kinds of rows apart. */
@@ -131,6 +194,7 @@ struct sum digest_of_peer(const struct peer *peer)
 	absorb_int(&state, peer->generation);
 	absorb_int(&state, peer->revision);
 	absorb(&state, label, strlen(label));
+	absorb_author(&state, &peer->author);
 	return finish(&state);
 }
 
@@ -147,6 +211,7 @@ struct sum digest_of_tombstone(const struct tombstone *t)
 	absorb_int(&state, t->end_reason);
 	absorb_int(&state, t->generation);
 	absorb_int(&state, t->revision);
+	absorb_author(&state, &t->author);
 	return finish(&state);
 }
 
@@ -157,6 +222,48 @@ struct sum digest_of_used_key(const struct wgkey *key, const struct uuid *id)
 	begin(&state, "used key");
 	absorb(&state, key, sizeof *key);
 	absorb(&state, id, sizeof *id);
+	return finish(&state);
+}
+
+struct sum digest_of_api_key(const struct api_key *key)
+{
+	crypto_generichash_state state;
+
+	begin(&state, "api key");
+	absorb_int(&state, key->number);
+	absorb(&state, &key->digest, sizeof key->digest);
+	absorb_int(&state, key->origin);
+	absorb(&state, &key->source, sizeof key->source);
+	absorb_int(&state, key->created_at.us);
+	absorb_int(&state, key->expires_at.us);
+	absorb_int(&state, key->retired_at.us);
+	return finish(&state);
+}
+
+struct sum digest_of_log(const struct witness_log *log)
+{
+	crypto_generichash_state state;
+
+	begin(&state, "log");
+	absorb_int(&state, log->number);
+	absorb_text(&state, log->key.name);
+	absorb(&state, log->key.bytes, sizeof log->key.bytes);
+	absorb_int(&state, log->bound_at.us);
+	absorb_int(&state, log->released);
+	absorb_text(&state, log->predecessor);
+	absorb_text(&state, log->fork);
+	return finish(&state);
+}
+
+struct sum digest_of_checkpoint(int64_t log, int64_t day, const char *note, struct timestamp received_at)
+{
+	crypto_generichash_state state;
+
+	begin(&state, "checkpoint");
+	absorb_int(&state, log);
+	absorb_int(&state, day);
+	absorb_text(&state, note);
+	absorb_int(&state, received_at.us);
 	return finish(&state);
 }
 
@@ -171,5 +278,6 @@ void tombstone_from_row(const struct tombstone_row *row, struct tombstone *ret_t
 	*ret_tombstone = (struct tombstone){ .id = row->id, .public_key = row->public_key,
 		.address = { row->address4, row->address6 }, .created_at = row->created_at,
 		.ended_at = row->ended_at, .end_reason = row->end_reason,
-		.generation = row->generation, .revision = row->revision };
+		.generation = row->generation, .revision = row->revision,
+		.author = { (uint32_t)row->author_key, row->author_source } };
 }
