@@ -63,6 +63,9 @@
 	X(REASON_PEER_EXPIRED,        "peer_expired",          ERR_CONFLICT,    409, "The peer has expired")                \
 	X(REASON_PEER_ENDED,          "peer_ended",            ERR_CONFLICT,    409, "The peer has ended")                  \
 	X(REASON_GENERATION,          "generation_went_back",  ERR_CONFLICT,    409, "A newer change is already in place")  \
+	X(REASON_NOT_ADOPTABLE,       "not_adoptable",         ERR_CONFLICT,    409, "The peer cannot be adopted as it is") \
+	X(REASON_DRIFT_ACTION,        "wrong_drift_action",    ERR_CONFLICT,    409, "This is not what can be done about it") \
+	X(REASON_DRIFT_NOT_FOUND,     "drift_not_found",       ERR_NOT_FOUND,   404, "Neither device nor store has this key") \
 	X(REASON_DEVICE,              "wireguard_error",       ERR_INTERNAL,    500, "WireGuard refused the change")        \
 	X(REASON_DEVICE_AWAY,         "wireguard_unavailable", ERR_UNAVAILABLE, 503, "The WireGuard interface is away")     \
 	X(REASON_OUTCOME_UNKNOWN,     "outcome_unknown",       ERR_INTERNAL,    500, "The outcome is not known")            \
@@ -73,6 +76,15 @@
 	X(REASON_INVALID_NOTE,        "invalid_note",          ERR_INVALID,     400, "The signed note is malformed")        \
 	X(REASON_INVALID_SIGNATURE,   "invalid_signature",     ERR_INVALID,     400, "The signature does not hold")         \
 	X(REASON_INVALID_CHECKPOINT,  "invalid_checkpoint",    ERR_INVALID,     400, "The checkpoint is not acceptable")    \
+	X(REASON_LOG_UNKNOWN,         "log_unknown",           ERR_CONFLICT,    409, "The node is bound to another audit log") \
+	X(REASON_CHECKPOINT_BACK,     "checkpoint_went_back",  ERR_CONFLICT,    409, "The node holds a larger checkpoint")  \
+	X(REASON_CHECKPOINT_SIZE,     "checkpoint_old_size",   ERR_CONFLICT,    409, "The proof begins at another size than the node holds") \
+	X(REASON_CHECKPOINT_FORK,     "checkpoint_forked",     ERR_CONFLICT,    409, "The checkpoint contradicts the one the node holds") \
+	X(REASON_KEYS_FULL,           "too_many_api_keys",     ERR_CONFLICT,    409, "Two API keys are in force already")   \
+	X(REASON_KEY_RETIRED,         "api_key_retired",       ERR_CONFLICT,    409, "The API key was retired")             \
+	X(REASON_KEY_LAST,            "last_api_key",          ERR_CONFLICT,    409, "It is the last API key")              \
+	X(REASON_KEY_UNUSED,          "api_key_unused",        ERR_CONFLICT,    409, "The other API key was never used")    \
+	X(REASON_KEY_NOT_FOUND,       "api_key_not_found",     ERR_NOT_FOUND,   404, "There is no such API key")            \
 	/* the Console's calls to nodes */                                                                              \
 	X(REASON_NODE_UNREACHABLE,    "node_unreachable",      ERR_UNAVAILABLE, 503, "The node does not answer")            \
 	X(REASON_NODE_UNCONFIRMED,    "node_unconfirmed",      ERR_UNAVAILABLE, 504, "The node did not confirm in time")    \

@@ -29,6 +29,7 @@ static const struct field pool_fields[] = {
 	POOL(size, .doc = "Addresses that peers can have."),
 	POOL(used, .doc = "Addresses that peers have."),
 	POOL(resting, .doc = "Freed addresses that are not given again yet."),
+	POOL(foreign, .doc = "Addresses of peers on the device that the node did not make; not given while they are there."),
 	{ 0 },
 };
 const struct type node_pool_type = TYPE(struct node_pool, "NodePool", pool_fields);
@@ -99,7 +100,6 @@ const struct type node_peer_type = TYPE(struct node_peer, "NodePeer", peer_field
 
 #define LIVE(member, ...) FIELD(struct node_peer_live, member, __VA_ARGS__)
 static const struct field live_fields[] = {
-	FIELD_SUB(struct node_peer_live, peer, &node_peer_type, .doc = "The record."),
 	LIVE(receive_bytes, .min = 0, .max = INT64_MAX, .doc = "Bytes from the peer."),
 	LIVE(transmit_bytes, .min = 0, .max = INT64_MAX, .doc = "Bytes to the peer."),
 	LIVE(last_handshake_at, .flags = F_NULLABLE, .doc = "Last handshake."),

@@ -65,6 +65,7 @@ struct node_pool {
 	int family;
 	struct cidr subnet, server_address;
 	int64_t size, used, resting; /* addresses a peer can have; given; freed and not yet given again */
+	int64_t foreign;             /* of peers of the device that the node did not make */
 };
 
 struct node_drift {
@@ -121,9 +122,8 @@ struct node_peer {
 	int64_t store_revision; /* now; INT_NONE (left out) in lists, which have it once */
 };
 
-/** GET /v1/peers/{id}: the same, and what the device says. */
+/** What GET /v1/peers/{id} says besides, side by side: of the device. */
 struct node_peer_live {
-	struct node_peer peer;
 	int64_t receive_bytes, transmit_bytes;
 	struct timestamp last_handshake_at, device_read_at;
 	const char *endpoint;

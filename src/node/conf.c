@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/parse.h"
 #include "conf/conf.h"
 #include "log/log.h"
 #include "node/conf.h"
 #include "wg/wgdev.h"
+
+enum { STORE_PATH_SIZE = 512 };
 
 static const struct word tls_words[] = { { NODE_TLS_AUTO, "auto" }, { NODE_TLS_FILES, "files" },
 	{ NODE_TLS_OFF, "off" }, { 0 } };
@@ -53,7 +56,7 @@ static const struct field conf_fields[] = {
 	CONF(tls_key, .conf = "server.tls_key", .flags = F_NULLABLE, .doc = "Its private key, PEM."),
 	CONF(allowed_ips, .conf = "server.allowed_ips", .of = FIELD_CIDR, .max = NODE_ALLOWED_MAX, .doc = "Addresses and prefixes that may use the API; default any."),
 	CONF(trusted_proxies, .conf = "server.trusted_proxies", .of = FIELD_CIDR, .max = NODE_PROXIES_MAX, .doc = "Proxies whose X-Forwarded-For is believed; default loopback."),
-	CONF(api_key, .conf = "auth.api_key", .flags = F_SECRET | F_NULLABLE, .min = 32, .max = 512, .doc = "What callers present in X-API-Key."),
+	CONF(api_key, .conf = "auth.api_key", .flags = F_SECRET | F_NULLABLE, .min = 32, .max = 512, .doc = "The enrolment key: what a Console presents in X-API-Key until it rotates its keys."),
 	CONF(api_key_file, .conf = "auth.api_key_file", .flags = F_NULLABLE, .doc = "A file that holds the key instead."),
 	CONF(interface, .conf = "wireguard.interface", .flags = F_REQUIRED, .check = check_interface, .doc = "The WireGuard interface."),
 	CONF(listen_port, .conf = "wireguard.listen_port", .flags = F_REQUIRED, .min = 1, .max = 65535, .doc = "Its UDP port."),
@@ -184,6 +187,15 @@ static int check_tls(struct node_conf *conf, struct err *err)
 	return 0;
 }
 
+/* Where there is one the key of the configuration may have been retired, and taken out of it. */
+static bool has_store(const struct node_conf *conf)
+{
+	char path[STORE_PATH_SIZE];
+
+	return (size_t)snprintf(path, sizeof path, "%s/store.db", conf->state_dir) < sizeof path &&
+	       access(path, F_OK) == 0;
+}
+
 static int check_key(struct node_conf *conf, struct arena *arena, struct err *err)
 {
 	struct span text;
@@ -192,9 +204,12 @@ static int check_key(struct node_conf *conf, struct arena *arena, struct err *er
 	if (conf->api_key.at && conf->api_key_file)
 		return err_set(err, REASON_CONFIG, "auth.api_key_file",
 			"auth.api_key and auth.api_key_file are both set; keep one");
-	if (!conf->api_key.at && !conf->api_key_file)
+	if (!conf->api_key.at && !conf->api_key_file) {
+		if (has_store(conf))
+			return 0; /* it knows the keys, and the keeper sees to it that there is one */
 		return err_set(err, REASON_CONFIG, "auth.api_key",
 			"auth.api_key is required; `wgkeeper-node init` writes a config with a fresh one");
+	}
 	if (conf->api_key_file) {
 		r = conf_slurp(conf->api_key_file, 4096, &text, arena, err);
 		if (r < 0)
@@ -244,7 +259,7 @@ static int check_metrics(const struct node_conf *conf, struct err *err)
 	if (conf->metrics_port == conf->port)
 		return err_set(err, REASON_CONFIG, "metrics.port",
 			"metrics.port and server.port are the same; choose another");
-	if (conf->metrics_token.len == conf->api_key.len &&
+	if (conf->api_key.at && conf->metrics_token.len == conf->api_key.len &&
 		!memcmp(conf->metrics_token.at, conf->api_key.at, conf->api_key.len))
 		return err_set(err, REASON_CONFIG, "metrics.token",
 			"metrics.token must differ from auth.api_key");
@@ -313,12 +328,13 @@ int node_conf_load(const char *path, struct node_conf *ret_conf, struct arena *a
 
 	if (r < 0)
 		return r;
+	r = choose_state_dir(&conf, arena, err);
+	if (r < 0)
+		return r;
 	r = check_all(&conf, arena, err);
 	if (r < 0)
 		return err_context(err, r, "%s", path);
-	r = choose_state_dir(&conf, arena, err);
-	if (r >= 0)
-		r = default_proxies(&conf, arena, err);
+	r = default_proxies(&conf, arena, err);
 	if (r >= 0)
 		*ret_conf = conf;
 	return r;

@@ -227,7 +227,7 @@ int command_health(const char *config)
 		fprintf(stderr, "wgkeeper-node: %s\n", arena ? err.msg : "out of memory");
 		return EXIT_FAILURE;
 	}
-	if (tell_checks(&conf, answer, &ready))
+	if (conf.api_key.at && tell_checks(&conf, answer, &ready))
 		return ready ? EXIT_SUCCESS : EXIT_FAILURE;
 	status = ask(&conf, "/readyz", false, answer, &body);
 	if (status == 200) {

@@ -167,6 +167,9 @@ static int print_enrol(const struct node_conf *conf, const struct answers *a, st
 	struct cidr six;
 	int r;
 
+	if (!conf->api_key.at)
+		return err_set(err, REASON_CONFIG, "auth.api_key",
+			"there is no auth.api_key to enrol with; set a fresh one");
 	if (!from.host && conf->endpoint)
 		from.host = conf->endpoint;
 	if (!from.wan)

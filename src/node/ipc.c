@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -7,23 +8,54 @@
 #include "log/log.h"
 #include "node/ipc.h"
 
-static const size_t request_size[IPC_N_TYPES] = {
-	[IPC_LIST] = sizeof(struct ipc_range),
-	[IPC_CHANGES] = sizeof(struct ipc_range),
-	[IPC_COUNTERS] = sizeof(struct ipc_range),
-	[IPC_GET] = sizeof(struct ipc_id),
-	[IPC_REMOVE] = sizeof(struct ipc_id),
-	[IPC_KEY] = sizeof(struct ipc_key),
-	[IPC_CREATE] = sizeof(struct ipc_create),
-	[IPC_PUT] = sizeof(struct ipc_put),
-	[IPC_END] = sizeof(struct ipc_end),
-};
+static_assert(sizeof(struct ipc_head) == 120, "ipc_head has padding, which would travel");
+static_assert(sizeof(struct ipc_batch) + IPC_PIECE_OPS * sizeof(struct ipc_op) <= IPC_MAX,
+	"a piece of a batch is one message");
+static_assert(sizeof(struct ipc_batch) % _Alignof(struct ipc_op) == 0, "its operations are aligned");
+static_assert(sizeof(struct ipc_checkpoint) <= IPC_MAX, "a checkpoint is one message");
+static_assert(sizeof(struct ipc_meta) % 8 == 0, "what follows a meta is aligned");
 
-_Static_assert(sizeof(struct ipc_head) == 120, "ipc_head has padding, which would travel");
+enum request_flag { R_REQUEST = 1, R_CHANGE = 2, R_OPEN = 4 };
+
+/* Requests: the size of each one's body (of a batch: of its head), and whether it changes something. A type
+ * without a row is none. */
+/* clang-format off */
+static const struct {
+	unsigned flags;
+	size_t size;
+} requests[IPC_N_TYPES] = {
+	[IPC_STATS] =       { R_REQUEST | R_OPEN, 0 },
+	[IPC_NODE] =        { R_REQUEST, 0 },
+	[IPC_LIST] =        { R_REQUEST, sizeof(struct ipc_range) },
+	[IPC_GET] =         { R_REQUEST, sizeof(struct ipc_id) },
+	[IPC_CHANGES] =     { R_REQUEST, sizeof(struct ipc_range) },
+	[IPC_COUNTERS] =    { R_REQUEST, sizeof(struct ipc_range) },
+	[IPC_KEY] =         { R_REQUEST, sizeof(struct ipc_key) },
+	[IPC_DRIFT] =       { R_REQUEST, sizeof(struct ipc_drift_ask) },
+	[IPC_API_KEYS] =    { R_REQUEST, 0 },
+	[IPC_WITNESS] =     { R_REQUEST, 0 },
+	[IPC_READY] =       { R_REQUEST, 0 },
+	[IPC_METRICS] =     { R_REQUEST | R_OPEN, 0 }, /* the gate looks at its token */
+	[IPC_CREATE] =      { R_REQUEST | R_CHANGE, sizeof(struct ipc_create) },
+	[IPC_REMOVE] =      { R_REQUEST | R_CHANGE, sizeof(struct ipc_id) },
+	[IPC_PUT] =         { R_REQUEST | R_CHANGE, sizeof(struct ipc_put) },
+	[IPC_END] =         { R_REQUEST | R_CHANGE, sizeof(struct ipc_end) },
+	[IPC_BATCH] =       { R_REQUEST | R_CHANGE, sizeof(struct ipc_batch) },
+	[IPC_DRIFT_ACT] =   { R_REQUEST | R_CHANGE, sizeof(struct ipc_drift_act) },
+	[IPC_API_KEY_ADD] = { R_REQUEST | R_CHANGE, sizeof(struct ipc_api_key_add) },
+	[IPC_API_KEY_END] = { R_REQUEST | R_CHANGE, sizeof(struct ipc_number) },
+	[IPC_CHECKPOINT] =  { R_REQUEST | R_CHANGE, sizeof(struct ipc_checkpoint) },
+};
+/* clang-format on */
 
 bool ipc_is_change(unsigned type)
 {
-	return type >= IPC_CREATE && type <= IPC_END;
+	return type < IPC_N_TYPES && (requests[type].flags & R_CHANGE);
+}
+
+bool ipc_is_open(unsigned type)
+{
+	return type < IPC_N_TYPES && (requests[type].flags & R_OPEN);
 }
 
 static int sent(ssize_t n)
@@ -138,17 +170,58 @@ static bool put_ok(const struct ipc_put *put)
 	       put->keepalive <= 65535;
 }
 
+static bool batch_ok(const struct ipc_message *m)
+{
+	const struct ipc_batch *batch = m->body;
+	const struct ipc_op *ops = (const void *)(batch + 1);
+
+	if (batch->n > IPC_PIECE_OPS || batch->total > NODE_BATCH_MAX || batch->first > batch->total ||
+		batch->n > batch->total - batch->first ||
+		m->len != sizeof *batch + batch->n * sizeof *ops)
+		return false;
+	for (uint32_t i = 0; i < batch->n; i++)
+		if (ops[i].type == IPC_PUT ? !put_ok(&ops[i].body.put)
+					   : ops[i].type != IPC_END || ops[i].body.end.generation < 0)
+			return false;
+	return true;
+}
+
+static bool drift_act_ok(const struct ipc_drift_act *act)
+{
+	return word_text(node_drift_act_words, act->action) && act->generation >= 0 &&
+	       act->expires_us >= 0 && text_ok(act->label, sizeof act->label);
+}
+
+static bool prefix_ok(const struct cidr *prefix)
+{
+	return prefix->family == IP_NONE ||
+	       ((prefix->family == IP_V4 || prefix->family == IP_V6) &&
+		       prefix->bits <= cidr_full_bits(prefix));
+}
+
+static bool checkpoint_ok(const struct ipc_checkpoint *in)
+{
+	return text_ok(in->note, sizeof in->note) && text_ok(in->log_key, sizeof in->log_key) &&
+	       text_ok(in->predecessor, sizeof in->predecessor) && in->old_size <= INT64_MAX &&
+	       in->n_proof <= NODE_PROOF_MAX && in->n_entry_proof <= NODE_PROOF_MAX &&
+	       in->entry_len <= sizeof in->entry && in->succeeds <= 1;
+}
+
 bool ipc_request_ok(const struct ipc_message *m)
 {
+	const struct ipc_api_key_add *key = m->body;
 	const struct ipc_create *create = m->body;
+	const struct ipc_drift_ask *drift = m->body;
 	const struct ipc_range *range = m->body;
+	unsigned type = m->head.type;
 
-	if (!text_ok(m->head.origin.request_id, sizeof m->head.origin.request_id))
+	if (type >= IPC_N_TYPES || !(requests[type].flags & R_REQUEST) ||
+		m->len < requests[type].size ||
+		(type != IPC_BATCH && m->len != requests[type].size) ||
+		!prefix_ok(&m->head.origin.source) ||
+		!text_ok(m->head.origin.request_id, sizeof m->head.origin.request_id))
 		return false;
-	if (m->head.type < IPC_STATS || m->head.type > IPC_END ||
-		m->len != request_size[m->head.type])
-		return false;
-	switch (m->head.type) {
+	switch (type) {
 	case IPC_LIST:
 	case IPC_CHANGES:
 	case IPC_COUNTERS:
@@ -158,6 +231,11 @@ bool ipc_request_ok(const struct ipc_message *m)
 		       families_ok(create->families, create->n_families);
 	case IPC_PUT: return put_ok(m->body);
 	case IPC_END: return ((const struct ipc_end *)m->body)->generation >= 0;
+	case IPC_BATCH: return batch_ok(m);
+	case IPC_DRIFT: return drift->limit > 0 && drift->limit <= NODE_PAGE_MAX;
+	case IPC_DRIFT_ACT: return drift_act_ok(m->body);
+	case IPC_API_KEY_ADD: return key->expires_us >= 0 && prefix_ok(&key->source);
+	case IPC_CHECKPOINT: return checkpoint_ok(m->body);
 	default: return true;
 	}
 }

@@ -116,7 +116,9 @@ static bool texts_ok(const struct ipc_node *node)
 	return memchr(node->interface, 0, sizeof node->interface) &&
 	       memchr(node->name, 0, sizeof node->name) &&
 	       memchr(node->endpoint, 0, sizeof node->endpoint) &&
-	       memchr(node->remedy, 0, sizeof node->remedy);
+	       memchr(node->remedy, 0, sizeof node->remedy) &&
+	       memchr(node->checkpoint.checkpoint.origin, 0,
+		       sizeof node->checkpoint.checkpoint.origin);
 }
 
 const struct ipc_node *gate_node(const void *records, size_t len, struct err *err)

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <pwd.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -37,124 +38,25 @@ static const struct http_header headers[] = {
 };
 
 /*
- * Requests that the keeper has
- */
-
-static void link_pending(struct gate *gate, struct pending *p)
-{
-	p->prev = gate->newest;
-	if (gate->newest)
-		gate->newest->next = p;
-	else
-		gate->oldest = p;
-	gate->newest = p;
-}
-
-static void drop_pending(struct gate *gate, struct pending *p)
-{
-	map_del(&gate->pending, &p->id);
-	if (p->prev)
-		p->prev->next = p->next;
-	else
-		gate->oldest = p->next;
-	if (p->next)
-		p->next->prev = p->prev;
-	else
-		gate->newest = p->prev;
-	free(p);
-}
-
-static void finish_pending(struct gate *gate, struct pending *p, int r, const struct err *err)
-{
-	struct http_request *req = p->req;
-
-	drop_pending(gate, p);
-	http_finish(req, r, err);
-}
-
-int gate_ask(struct http_request *req, enum ipc_type type, const void *body, size_t len,
-	gate_on_answer *on_answer, struct err *err)
-{
-	struct gate *gate = req->app;
-	struct ipc_head head = { .version = IPC_VERSION, .type = (uint16_t)type,
-		.origin.source = req->source };
-	struct pending *p = NULL;
-	int r;
-
-	if (req->caller)
-		head.caller = *(const struct digest *)req->caller;
-	else
-		head.caller = gate->setup->api_key; /* readiness is open to all */
-	if (gate->pending.n < GATE_PENDING_MAX)
-		p = calloc(1, sizeof *p);
-	if (!p)
-		return err_set(err, REASON_BUSY, NULL, "too many requests are waiting; try again");
-	head.id = p->id = ++gate->last_id;
-	snprintf(head.origin.request_id, sizeof head.origin.request_id, "%s", req->id);
-	r = ipc_send(gate->ipc_fd, &head, body, len, NULL, 0);
-	if (r <= 0 || !map_put(&gate->pending, p)) {
-		free(p);
-		return r == 0 ? err_set(err, REASON_BUSY, NULL,
-					"too many requests are waiting; try again")
-			      : err_set(err, REASON_KEEPER_AWAY, NULL,
-					"the node is restarting; try again");
-	}
-	p->req = req;
-	p->on_answer = on_answer;
-	p->since_us = time_monotonic_us();
-	p->patience_us = type == IPC_METRICS || type == IPC_READY ? GATE_PROBE_US : GATE_TIMEOUT_US;
-	p->is_change = ipc_is_change(type);
-	link_pending(gate, p);
-	return HTTP_PENDING;
-}
-
-static int away(const struct pending *p, struct err *err)
-{
-	if (p->is_change)
-		return err_set(err, REASON_OUTCOME_UNKNOWN, NULL,
-			"the node restarted meanwhile; look whether the change was made");
-	return err_set(err, REASON_KEEPER_AWAY, NULL, "the node is restarting; try again");
-}
-
-static void give_up_all(struct gate *gate)
-{
-	struct err err;
-
-	while (gate->oldest) {
-		int r = away(gate->oldest, &err);
-
-		finish_pending(gate, gate->oldest, r, &err);
-	}
-}
-
-static void give_up_old(struct gate *gate)
-{
-	int64_t now = time_monotonic_us();
-	struct pending *p = gate->oldest, *next;
-	struct err err;
-
-	for (; p; p = next) {
-		next = p->next;
-		if (now - p->since_us > p->patience_us)
-			finish_pending(gate, p, away(p, &err), &err);
-	}
-}
-
-/*
  * Messages from the keeper
  */
 
-static int error_of(const struct ipc_message *message, struct err *err)
+int gate_error(const struct ipc_error *in, struct err *err)
 {
-	const struct ipc_error *body = message->body;
 	enum err_reason reason = REASON_INTERNAL;
 
-	if (message->len == sizeof *body && body->reason > REASON_NONE && body->reason < REASON_COUNT)
-		reason = (enum err_reason)body->reason;
-	if (message->len != sizeof *body || !memchr(body->msg, 0, sizeof body->msg) ||
-		!memchr(body->field, 0, sizeof body->field))
+	if (in->reason > REASON_NONE && in->reason < REASON_COUNT)
+		reason = (enum err_reason)in->reason;
+	if (!memchr(in->msg, 0, sizeof in->msg) || !memchr(in->field, 0, sizeof in->field))
 		return err_set(err, REASON_INTERNAL, NULL, "a malformed error from the keeper");
-	return err_set(err, reason, body->field[0] ? body->field : NULL, "%s", body->msg);
+	return err_set(err, reason, in->field[0] ? in->field : NULL, "%s", in->msg);
+}
+
+static int error_of(const struct ipc_message *message, struct err *err)
+{
+	if (message->len != sizeof(struct ipc_error))
+		return err_set(err, REASON_INTERNAL, NULL, "a malformed error from the keeper");
+	return gate_error(message->body, err);
 }
 
 static void take_answer(struct gate *gate, const struct ipc_message *message)
@@ -174,7 +76,7 @@ static void take_answer(struct gate *gate, const struct ipc_message *message)
 	else
 		r = p->on_answer(p, meta, meta + 1, message->len - sizeof *meta, more, &err);
 	if (r < 0 || !more)
-		finish_pending(gate, p, r, &err);
+		gate_finish(gate, p, r, &err);
 	else
 		p->since_us = time_monotonic_us(); /* a long list is progress */
 }
@@ -188,6 +90,11 @@ static char *copy_text(const char *at, size_t len)
 	return text;
 }
 
+static bool keys_ok(const struct ipc_keys *keys)
+{
+	return keys->n <= N_ELEMENTS(keys->at);
+}
+
 static int copy_setup(struct gate *gate, const struct ipc_message *message, struct err *err)
 {
 	const struct ipc_setup *in = message->body;
@@ -195,7 +102,7 @@ static int copy_setup(struct gate *gate, const struct ipc_message *message, stru
 
 	if (message->len < sizeof *in || in->cert_len > IPC_MAX || in->key_len > IPC_MAX ||
 		message->len != sizeof *in + in->cert_len + in->key_len ||
-		in->n_allowed > NODE_ALLOWED_MAX || in->n_trusted > NODE_PROXIES_MAX)
+		!keys_ok(&in->keys) || in->n_allowed > NODE_ALLOWED_MAX || in->n_trusted > NODE_PROXIES_MAX)
 		return err_set(err, REASON_INTERNAL, NULL, "a malformed set-up from the keeper");
 	if (!gate->setup)
 		gate->setup = malloc(sizeof *gate->setup);
@@ -231,6 +138,16 @@ static void take_setup(struct gate *gate, struct ipc_message *message)
 	}
 }
 
+static void take_keys(struct gate *gate, const struct ipc_message *message)
+{
+	const struct ipc_keys *keys = message->body;
+
+	if (gate->setup && message->len == sizeof *keys && keys_ok(keys))
+		gate->setup->keys = *keys;
+	else
+		log_error("a malformed list of keys from the keeper");
+}
+
 static void say_hello(struct gate *gate)
 {
 	struct ipc_head head = { .version = IPC_VERSION, .type = IPC_HELLO,
@@ -243,7 +160,7 @@ static void say_hello(struct gate *gate)
 
 static void take_messages(struct gate *gate)
 {
-	static char body[IPC_MAX];
+	static _Alignas(max_align_t) char body[IPC_MAX];
 	struct ipc_message message;
 
 	for (int i = 0; i < MESSAGES_A_TURN; i++) {
@@ -255,10 +172,11 @@ static void take_messages(struct gate *gate)
 			return;
 		switch (message.head.type) {
 		case IPC_HELLO: /* a new keeper knows nothing of what the old one had */
-			give_up_all(gate);
+			gate_give_up_all(gate);
 			say_hello(gate);
 			break;
 		case IPC_SETUP: take_setup(gate, &message); break;
+		case IPC_KEYS: take_keys(gate, &message); break;
 		case IPC_METRICS_SETUP: scraper_setup(gate, &message); break;
 		case IPC_ANSWER: take_answer(gate, &message); break;
 		default: log_error("the keeper sent something that is no answer"); break;
@@ -287,15 +205,10 @@ static int admit(struct http_request *req, struct err *err)
 {
 	struct gate *gate = req->app;
 	const char *key = http_header(req, "X-API-Key");
-	struct digest digest;
 
-	if (key) {
-		digest = digest_of(span_of(key));
-		if (digest_equal(&digest, &gate->setup->api_key)) {
-			req->caller = &gate->setup->api_key;
-			return 0;
-		}
-	}
+	req->caller = key ? (void *)(uintptr_t)gate_find_key(gate, req, key) : NULL;
+	if (req->caller)
+		return 0;
 	if (limiter_take(gate->limiter, &req->source, time_monotonic_us()))
 		return 0;
 	return err_set(err, REASON_RATE_LIMITED, NULL, "too many requests");
@@ -326,10 +239,13 @@ bool gate_is_native(const struct http_request *req)
 
 static void put_error(struct http_request *req, const struct err *err)
 {
-	if (gate_is_native(req))
-		http_problem(req, err);
-	else
+	if (!gate_is_native(req)) {
 		compat_put_error(req, err);
+		return;
+	}
+	if (req->status == 429 || req->status == 503)
+		http_set_header(req, "Retry-After", "1");
+	http_problem(req, err);
 }
 
 static void no_route(struct http_request *req)
@@ -477,7 +393,7 @@ static int loop(struct gate *gate, int epoll_fd, int signal_fd, struct err *err)
 		reap = time_monotonic_us() - reaped_us > USEC_PER_SEC;
 		if (reap) {
 			reaped_us = time_monotonic_us();
-			give_up_old(gate);
+			gate_give_up_old(gate);
 		}
 		r = serve_turn(gate->server, &server_watched, epoll_fd, reap, err);
 		if (r >= 0)
@@ -500,7 +416,7 @@ static void finish(struct gate *gate)
 		http_server_turn(gate->server);
 		usleep(2000);
 	}
-	give_up_all(gate);
+	gate_give_up_all(gate);
 	http_server_stop(gate->server, 2000);
 	http_server_stop(gate->scraper.server, 0);
 }

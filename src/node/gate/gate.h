@@ -19,6 +19,7 @@ enum {
 	GATE_PERM_KEY = HTTP_PERM_ANYONE + 1, /* a valid API key */
 	GATE_PENDING_MAX = 4096,
 	GATE_TIMEOUT_US = 15000000,
+	GATE_ELSEWHERE_US = 60000000,
 	GATE_PROBE_US = 5000000, /* of what asks how we are: it gives up after 10 s, usually */
 };
 
@@ -53,6 +54,7 @@ struct gate {
 	struct map pending; /* by id */
 	struct pending *oldest, *newest;
 	uint64_t last_id;
+	int64_t elsewhere_us; /* when a key was last seen to be used where it may not */
 	bool debug, stopping;
 	struct http_meters meters; /* of the API */
 	int64_t authenticated_us;  /* monotonic: the last request with a valid key; 0: none yet */
@@ -66,6 +68,26 @@ int gate_main(int ipc_fd);
  * REASON_KEEPER_AWAY. */
 int gate_ask(struct http_request *req, enum ipc_type type, const void *body, size_t len,
 	gate_on_answer *on_answer, struct err *err) must_check;
+
+/** The same for a request that is more than one message: `piece` sends number `i` of them by ipc_send() with
+ * the given head and returns as that does; there are `n_pieces`, at least one. If one cannot be sent the request
+ * has not been made: the keeper acts on the last one only. */
+int gate_ask_pieces(struct http_request *req, enum ipc_type type, size_t n_pieces,
+	int (*piece)(int fd, const struct ipc_head *head, const void *ctx, size_t i), const void *ctx,
+	gate_on_answer *on_answer, struct err *err) must_check;
+
+/** What the keeper says is wrong. Returns as err_set(). */
+int gate_error(const struct ipc_error *in, struct err *err);
+
+/** Ends a request that the keeper had. */
+void gate_finish(struct gate *gate, struct pending *p, int r, const struct err *err);
+
+/** Gives up every request: the keeper that had them is gone; or those that have waited too long. */
+void gate_give_up_all(struct gate *gate);
+void gate_give_up_old(struct gate *gate);
+
+/** keys.c: the key that a request shows, if it may be used, as digest in the request's arena. */
+const struct digest *gate_find_key(struct gate *gate, struct http_request *req, const char *key);
 
 extern const struct route gate_routes[];
 extern const size_t gate_n_routes;

@@ -3,42 +3,47 @@
 #include <stdlib.h>
 
 #include "json/write.h"
-#include "model/node_api.h"
 #include "node/gate/native.h"
 
-static const char json_type[] = "application/json; charset=utf-8";
+const char native_json_type[] = "application/json; charset=utf-8";
 
-static int malformed(struct err *err)
+int native_malformed(struct err *err)
 {
 	return err_set(err, REASON_INTERNAL, NULL, "a malformed answer from the keeper");
 }
 
-static int parse_id(struct http_request *req, struct uuid *ret_id, struct err *err)
+int native_check_id(const struct uuid *id, struct err *err)
 {
-	if (!uuid_parse(span_of(req->param[0]), ret_id) || !uuid_is_v4(ret_id))
+	if (!uuid_is_v4(id))
 		return err_set(err, REASON_INVALID_PEER_ID, "id",
 			"the peer's id must be a UUID of version 4, 36 characters");
 	return 0;
 }
 
-static const char *endpoint_text(struct arena *arena, const struct ipc_peer *peer)
+static int parse_id(struct http_request *req, struct uuid *ret_id, struct err *err)
+{
+	if (!uuid_parse(span_of(req->param[0]), ret_id))
+		*ret_id = (struct uuid){ 0 };
+	return native_check_id(ret_id, err);
+}
+
+const char *native_endpoint(struct arena *arena, const struct cidr *address, uint16_t port)
 {
 	char text[CIDR_TEXT_SIZE];
 
-	if (!peer->endpoint.family)
+	if (!address->family)
 		return NULL;
-	return arena_printf(arena, peer->endpoint.family == IP_V6 ? "[%s]:%u" : "%s:%u",
-		cidr_format_address(text, &peer->endpoint), peer->endpoint_port);
+	return arena_printf(arena, address->family == IP_V6 ? "[%s]:%u" : "%s:%u",
+		cidr_format_address(text, address), port);
 }
 
-/* A record as the surface writes it; texts point into the record. */
-static int fill_peer(const struct ipc_peer *in, const struct ipc_meta *meta, struct arena *arena,
-	struct node_peer *out)
+int native_fill_peer(const struct ipc_peer *in, const struct ipc_meta *meta, bool single,
+	struct arena *arena, struct node_peer *out, struct err *err)
 {
 	struct cidr *addresses = arena_alloc(arena, 2 * sizeof *addresses);
 
 	if (!addresses)
-		return -ERR_INTERNAL;
+		return arena_full(arena, err);
 	*out = (struct node_peer){ .id = in->id, .epoch = meta->epoch,
 		.public_key = in->public_key, .addresses = { addresses, 0 }, .state = in->state,
 		.end_reason = in->end_reason, .created_at = { in->created_us },
@@ -46,7 +51,9 @@ static int fill_peer(const struct ipc_peer *in, const struct ipc_meta *meta, str
 		.generation = in->generation, .revision = in->revision,
 		.persistent_keepalive = in->keepalive,
 		.has_preshared_key = in->has_preshared_key != 0,
-		.label = in->label[0] ? in->label : NULL };
+		.label = in->label[0] ? in->label : NULL,
+		.changed_by_key = in->author_key ?: INT_NONE, .changed_from = in->author_source,
+		.store_revision = single ? meta->revision : INT_NONE };
 	for (unsigned i = 0; i < 2; i++)
 		if (in->address[i].family)
 			addresses[out->addresses.n++] = in->address[i];
@@ -67,22 +74,34 @@ static void fill_pools(const struct ipc_node *in, struct node_pool pools[2])
 			.size = in->pools[i].size > INT64_MAX ? INT64_MAX
 							      : (int64_t)in->pools[i].size,
 			.used = (int64_t)in->pools[i].used,
-			.resting = (int64_t)in->pools[i].resting };
+			.resting = (int64_t)in->pools[i].resting,
+			.foreign = (int64_t)in->pools[i].foreign };
+}
+
+/* Points into the record. */
+static struct node_checkpoint_head held_head(const struct ipc_checkpoint_head *in)
+{
+	if (!in->received_us)
+		return (struct node_checkpoint_head){ 0 };
+	return (struct node_checkpoint_head){ in->checkpoint.origin, (int64_t)in->checkpoint.size,
+		{ in->checkpoint.root.bytes, DIGEST_SIZE }, { in->received_us }, in->forked != 0 };
 }
 
 static int node_answer(struct pending *p, const struct ipc_meta *meta, const void *records,
 	size_t len, bool more, struct err *err)
 {
 	static const char *const versions[] = { "v1" };
-	static const char *const capabilities[] = { "peers", "counters", "keys" };
+	static const char *const capabilities[] = { "peers", "batch", "counters", "keys", "drift",
+		"apikeys", "checkpoint" };
 	static struct node_pool pools[2];
 	const struct ipc_node *in = gate_node(records, len, err);
+
 
 	(void)more;
 	if (!in)
 		return -ERR_INTERNAL;
 	fill_pools(in, pools);
-	json_object(http_text(p->req, json_type), &node_info_type,
+	json_object(http_text(p->req, native_json_type), &node_info_type,
 		&(struct node_info){ .id = in->id, .epoch = meta->epoch,
 			.revision = meta->revision, .name = in->name, .version = WGKEEPER_VERSION,
 			.api_versions = { (void *)(uintptr_t)versions, N_ELEMENTS(versions) },
@@ -92,7 +111,9 @@ static int node_answer(struct pending *p, const struct ipc_meta *meta, const voi
 			.public_key = in->public_key, .listen_port = in->listen_port,
 			.peers = (int64_t)in->peers, .suspended = (int64_t)in->suspended,
 			.possible = in->possible > INT64_MAX ? INT64_MAX : (int64_t)in->possible,
-			.connected = (int64_t)in->connected, .pools = { pools, in->n_pools },
+			.connected = (int64_t)in->connected, .tombstones = (int64_t)in->tombstones,
+			.checkpoint = held_head(&in->checkpoint),
+			.pools = { pools, in->n_pools },
 			.clock = time_now(), .started_at = { in->started_us },
 			.device_read_at = { meta->device_read_us }, .backend = in->backend,
 			.device = (int)meta->device, .forwarding = in->forwarding,
@@ -115,19 +136,26 @@ static int get_answer(struct pending *p, const struct ipc_meta *meta, const void
 	size_t len, bool more, struct err *err)
 {
 	const struct ipc_peer *record = gate_peer(records, len, 0);
-	struct node_peer_live *out = p->req->out;
+	struct sbuf *out = http_text(p->req, native_json_type);
+	struct node_peer_live live;
+	struct node_peer peer;
+	int r;
 
 	(void)more;
 	if (!record)
-		return malformed(err);
-	if (fill_peer(record, meta, p->req->arena, &out->peer) < 0)
-		return arena_full(p->req->arena, err);
-	out->receive_bytes = (int64_t)record->rx_bytes;
-	out->transmit_bytes = (int64_t)record->tx_bytes;
-	out->last_handshake_at.us = record->last_handshake_us;
-	out->device_read_at.us = meta->device_read_us;
-	out->endpoint = endpoint_text(p->req->arena, record);
-	out->peer.label = arena_strdup(p->req->arena, out->peer.label);
+		return native_malformed(err);
+	r = native_fill_peer(record, meta, true, p->req->arena, &peer, err);
+	if (r < 0)
+		return r;
+	live = (struct node_peer_live){ .receive_bytes = (int64_t)record->rx_bytes,
+		.transmit_bytes = (int64_t)record->tx_bytes,
+		.last_handshake_at = { record->last_handshake_us },
+		.device_read_at = { meta->device_read_us },
+		.endpoint = native_endpoint(p->req->arena, &record->endpoint, record->endpoint_port) };
+	sbuf_putc(out, '{');
+	json_members(out, &node_peer_type, &peer, false);
+	json_members(out, &node_peer_live_type, &live, true);
+	sbuf_putc(out, '}');
 	return 0;
 }
 
@@ -147,18 +175,29 @@ static int put_answer(struct pending *p, const struct ipc_meta *meta, const void
 
 	(void)more;
 	if (!record)
-		return malformed(err);
-	if (fill_peer(record, meta, p->req->arena, out) < 0)
-		return arena_full(p->req->arena, err);
+		return native_malformed(err);
+	if (native_fill_peer(record, meta, true, p->req->arena, out, err) < 0)
+		return -ERR_INTERNAL;
 	out->label = arena_strdup(p->req->arena, out->label);
 	return 0;
 }
 
-static int fill_put(const struct node_put *in, struct ipc_put *ask, struct err *err)
+int native_fill_put(const struct node_put *in, const struct uuid *id, struct ipc_put *ask,
+	struct err *err)
 {
 	const struct cidr *addresses = in->addresses.at;
 	const int *families = in->families.at;
+	int r = native_check_id(id, err);
 
+	memset(ask, 0, sizeof *ask);
+	if (r >= 0)
+		r = wgkey_check_public(&in->public_key, "publicKey", err);
+	if (r >= 0 && in->expires_at.us < 0)
+		r = err_set(err, REASON_INVALID_EXPIRES_AT, "expiresAt",
+			"expiresAt must be in the future, or null");
+	if (r < 0)
+		return r;
+	ask->id = *id;
 	if (in->addresses.n && in->families.n)
 		return err_set(err, REASON_INVALID_FIELD, "families",
 			"give addresses or families, not both");
@@ -183,41 +222,38 @@ static int fill_put(const struct node_put *in, struct ipc_put *ask, struct err *
 
 int native_put(struct http_request *req, struct err *err)
 {
-	const struct node_put *in = req->in;
+	struct node_put *in = req->in;
 	struct ipc_put ask;
-	int r;
+	struct uuid id;
+	int r = parse_id(req, &id, err);
 
-	memset(&ask, 0, sizeof ask);
-	r = parse_id(req, &ask.id, err);
 	if (r >= 0)
-		r = wgkey_check_public(&in->public_key, "publicKey", err);
-	if (r >= 0 && in->expires_at.us < 0)
-		r = err_set(err, REASON_INVALID_EXPIRES_AT, "expiresAt",
-			"expiresAt must be in the future, or null");
-	if (r >= 0)
-		r = fill_put(in, &ask, err);
+		r = native_fill_put(in, &id, &ask, err);
 	if (r >= 0)
 		r = gate_ask(req, IPC_PUT, &ask, sizeof ask, put_answer, err);
 	explicit_bzero(&ask, sizeof ask);
+	wgkey_wipe(&in->preshared_key);
 	return r;
+}
+
+void native_fill_deleted(const struct ipc_ended *in, const struct uuid *id, const struct ipc_meta *meta,
+	struct node_deleted *out)
+{
+	*out = (struct node_deleted){ .id = *id, .epoch = meta->epoch, .revision = meta->revision,
+		.generation = in->generation, .state = NODE_PEER_ENDED, .absent_from_device = true,
+		.confirmed_at = { in->confirmed_us } };
 }
 
 static int delete_answer(struct pending *p, const struct ipc_meta *meta, const void *records,
 	size_t len, bool more, struct err *err)
 {
-	const struct ipc_ended *ended = records;
-	struct node_deleted *out = p->req->out;
+	struct uuid id;
 
 	(void)more;
-	if (len != sizeof *ended)
-		return malformed(err);
-	out->epoch = meta->epoch;
-	out->revision = meta->revision;
-	out->generation = ended->generation;
-	out->state = NODE_PEER_ENDED;
-	out->absent_from_device = true;
-	out->confirmed_at.us = ended->confirmed_us;
-	return uuid_parse(span_of(p->req->param[0]), &out->id) ? 0 : malformed(err);
+	if (len != sizeof(struct ipc_ended) || !uuid_parse(span_of(p->req->param[0]), &id))
+		return native_malformed(err);
+	native_fill_deleted(records, &id, meta, p->req->out);
+	return 0;
 }
 
 int native_delete(struct http_request *req, struct err *err)
@@ -241,7 +277,7 @@ static int key_answer(struct pending *p, const struct ipc_meta *meta, const void
 
 	(void)more;
 	if (len != sizeof *in)
-		return malformed(err);
+		return native_malformed(err);
 	out->epoch = meta->epoch;
 	out->revision = meta->revision;
 	out->on_device = in->on_device != 0;
@@ -268,7 +304,7 @@ int native_key(struct http_request *req, struct err *err)
  * Lists: written while they come
  */
 
-static void put_head(struct sbuf *out, const struct ipc_meta *meta)
+void native_put_head(struct sbuf *out, const struct ipc_meta *meta)
 {
 	char epoch[UUID_TEXT_SIZE];
 
@@ -284,15 +320,15 @@ static int changes_answer(struct pending *p, const struct ipc_meta *meta, const 
 	const struct ipc_peer *record;
 
 	if (!p->n_sent && !out->len) {
-		put_head(http_text(p->req, json_type), meta);
+		native_put_head(http_text(p->req, native_json_type), meta);
 		sbuf_puts(out, ",\"data\":[");
 		p->last = query->after;
 	}
 	for (size_t i = 0; (record = gate_peer(records, len, i)); i++) {
 		struct node_peer peer;
 
-		if (fill_peer(record, meta, p->req->arena, &peer) < 0)
-			return arena_full(p->req->arena, err);
+		if (native_fill_peer(record, meta, false, p->req->arena, &peer, err) < 0)
+			return -ERR_INTERNAL;
 		if (p->n_sent++)
 			sbuf_putc(out, ',');
 		json_object(out, &node_peer_type, &peer);
@@ -300,12 +336,11 @@ static int changes_answer(struct pending *p, const struct ipc_meta *meta, const 
 	}
 	if (more)
 		return 0;
+	more = p->last < meta->revision && (int64_t)p->n_sent == query->limit;
 	sbuf_puts(out, "],\"nextRevision\":");
-	sbuf_int(out, p->last);
-	sbuf_printf(out, ",\"more\":%s}", p->last < meta->revision &&
-						   (int64_t)p->n_sent == query->limit
-					   ? "true"
-					   : "false");
+	/* at the end all is known, also of revisions that are not a peer's; `after` may be from another store */
+	sbuf_int(out, more || p->last > meta->revision ? p->last : meta->revision);
+	sbuf_printf(out, ",\"more\":%s}", more ? "true" : "false");
 	return 0;
 }
 
@@ -327,7 +362,7 @@ static int counters_answer(struct pending *p, const struct ipc_meta *meta, const
 
 	(void)err;
 	if (!p->n_sent && !out->len) {
-		put_head(http_text(p->req, json_type), meta);
+		native_put_head(http_text(p->req, native_json_type), meta);
 		sbuf_puts(out, ",\"cursor\":");
 		sbuf_int(out, meta->cursor);
 		sbuf_puts(out, ",\"deviceReadAt\":");
@@ -339,7 +374,8 @@ static int counters_answer(struct pending *p, const struct ipc_meta *meta, const
 			.receive_bytes = (int64_t)record->rx_bytes,
 			.transmit_bytes = (int64_t)record->tx_bytes,
 			.last_handshake_at = { record->last_handshake_us },
-			.endpoint = endpoint_text(p->req->arena, record) };
+			.endpoint = native_endpoint(p->req->arena, &record->endpoint,
+				record->endpoint_port) };
 
 		if (p->n_sent++)
 			sbuf_putc(out, ',');
@@ -352,7 +388,7 @@ static int counters_answer(struct pending *p, const struct ipc_meta *meta, const
 
 int native_counters(struct http_request *req, struct err *err)
 {
-	const struct node_after_query *query = req->query;
+	const struct node_counters_query *query = req->query;
 	struct ipc_range ask = { .after = query->after };
 
 	return gate_ask(req, IPC_COUNTERS, &ask, sizeof ask, counters_answer, err);

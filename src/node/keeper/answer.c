@@ -16,7 +16,7 @@ struct ipc_meta answer_meta(const struct keeper *k)
 
 	memset(&meta, 0, sizeof meta); /* the padding travels too */
 	meta.epoch = *store_epoch(k->store);
-	meta.revision = store_revision(k->store);
+	meta.revision = store_committed_revision(k->store);
 	meta.device_read_us = k->read_at.us;
 	meta.cursor = (int64_t)k->read_dump;
 	meta.device = k->state == DEVICE_READY ? NODE_DEVICE_READY
@@ -60,6 +60,14 @@ void answer(struct keeper *k, uint64_t id, uint32_t flags, const void *body, siz
 		keep(k, &head, body, len, more, more_len);
 }
 
+void answer_unasked(struct keeper *k, enum ipc_type type, const void *body, size_t len)
+{
+	struct ipc_head head = { .version = IPC_VERSION, .type = (uint16_t)type };
+
+	if (!STAILQ_EMPTY(&k->outbox) || ipc_send(k->ipc_fd, &head, body, len, NULL, 0) == 0)
+		keep(k, &head, body, len, NULL, 0);
+}
+
 void answer_records(struct keeper *k, uint64_t id, const void *records, size_t len, size_t n)
 {
 	struct ipc_meta meta = answer_meta(k);
@@ -68,18 +76,23 @@ void answer_records(struct keeper *k, uint64_t id, const void *records, size_t l
 	answer(k, id, 0, &meta, sizeof meta, records, len);
 }
 
+void answer_fill_error(struct ipc_error *ret_record, const struct err *err)
+{
+	memset(ret_record, 0, sizeof *ret_record);
+	ret_record->reason = err->reason;
+	snprintf(ret_record->field, sizeof ret_record->field, "%s", err->field);
+	snprintf(ret_record->msg, sizeof ret_record->msg, "%s", err->msg);
+	if (err_class(err->reason) == ERR_INTERNAL)
+		log_error("a request failed", LOG_ERR(err));
+}
+
 void answer_error(struct keeper *k, uint64_t id, const struct err *err)
 {
 	struct ipc_error body;
 
 	if (!id)
 		return;
-	memset(&body, 0, sizeof body);
-	body.reason = err->reason;
-	snprintf(body.field, sizeof body.field, "%s", err->field);
-	snprintf(body.msg, sizeof body.msg, "%s", err->msg);
-	if (err_class(err->reason) == ERR_INTERNAL)
-		log_error("a request failed", LOG_ERR(err));
+	answer_fill_error(&body, err);
 	answer(k, id, IPC_ERROR, &body, sizeof body, NULL, 0);
 }
 
@@ -119,6 +132,8 @@ void answer_peer(const struct peer *peer, struct ipc_peer *ret_record)
 	ret_record->keepalive = (int32_t)peer->keepalive;
 	ret_record->state = peer->suspended ? NODE_PEER_SUSPENDED : NODE_PEER_LIVE;
 	ret_record->has_preshared_key = !wgkey_is_zero(&peer->preshared_key);
+	ret_record->author_key = peer->author.key;
+	ret_record->author_source = peer->author.source;
 	if (peer->label)
 		snprintf(ret_record->label, sizeof ret_record->label, "%s", peer->label);
 }

@@ -6,11 +6,12 @@
 #include "db/db.h"
 #include "log/log.h"
 #include "model/node_api.h"
+#include "node/keeper/allot.h"
 #include "node/keeper/keeper.h"
 #include "node/keeper/meter.h"
 #include "wg/link.h"
 
-struct op *op_new(uint64_t id, unsigned type, const struct uuid *peer)
+struct op *op_new(uint64_t id, unsigned type, const struct uuid *peer, const struct author *author)
 {
 	struct op *op = calloc(1, sizeof *op);
 
@@ -19,6 +20,9 @@ struct op *op_new(uint64_t id, unsigned type, const struct uuid *peer)
 	op->id = id;
 	op->type = type;
 	op->peer = *peer;
+	if (author)
+		op->author = *author;
+	op->kind = N_PEER_OPS;
 	op->since_us = time_monotonic_us();
 	return op;
 }
@@ -27,9 +31,9 @@ void op_free(struct op *op)
 {
 	if (!op)
 		return;
-	if (op->created)
-		explicit_bzero(op->created, sizeof *op->created);
-	free(op->created);
+	if (op->reply)
+		explicit_bzero(op->reply, op->reply_len);
+	free(op->reply);
 	explicit_bzero(op, sizeof *op);
 	free(op);
 }
@@ -62,35 +66,34 @@ int batch_remember(struct keeper *k, struct peer *peer, bool is_new, bool remove
 	return 0;
 }
 
-static void free_addresses(struct keeper *k, const struct peer *peer,
-	void (*back)(struct pool *pool, const struct cidr *address))
+void batch_unremember(struct keeper *k)
 {
-	for (unsigned p = 0; p < k->n_pools; p++)
-		for (unsigned a = 0; a < 2; a++)
-			if (peer->address[a].family &&
-				peer->address[a].family == k->pools[p].subnet.family)
-				back(&k->pools[p], &peer->address[a]);
+	struct undo *undo = STAILQ_FIRST(&k->undo);
+
+	STAILQ_REMOVE_HEAD(&k->undo, link);
+	peer_free(undo->before);
+	free(undo);
 }
 
-static void rest_now(struct pool *pool, const struct cidr *address)
-{
-	pool_free(pool, address, time_now().us);
-}
-
-/* What was removed is really gone now; its addresses rest. */
+/* What was removed is really gone now; its addresses rest, as those that were changed for others. */
 static void forget_undo(struct keeper *k)
 {
 	struct undo *undo;
 
+	STAILQ_FOREACH(undo, &k->undo, link)
+		if (undo->before) /* while a peer that ended later in the batch is still there */
+			allot_moved(k, undo->peer, undo->before);
 	while ((undo = STAILQ_FIRST(&k->undo))) {
 		STAILQ_REMOVE_HEAD(&k->undo, link);
 		if (undo->removed) {
-			free_addresses(k, undo->peer, rest_now);
+			allot_end(k, undo->peer);
 			peer_free(undo->peer);
 		}
 		peer_free(undo->before);
 		free(undo);
 	}
+	k->committed_keys = k->keys;
+	k->committed_witness = k->witness;
 }
 
 static void restore(struct keeper *k, struct undo *undo)
@@ -103,17 +106,23 @@ static void restore(struct keeper *k, struct undo *undo)
 		r = peers_add(&k->peers, peer, &err);
 	} else if (!before) {
 		peers_remove(&k->peers, peer);
-		free_addresses(k, peer, pool_undo);
+		allot_undo(k, peer);
 		peer_free(peer);
 		return;
 	} else {
 		r = peers_rekey(&k->peers, peer, &before->public_key, &err);
+		allot_move_back(k, peer, before);
 		peer->preshared_key = before->preshared_key;
 		peer->expires_at = before->expires_at;
 		peer->generation = before->generation;
 		peer->revision = before->revision;
 		peer->keepalive = before->keepalive;
 		peer->suspended = before->suspended;
+		peer->author = before->author;
+		peer->rx_device = before->rx_device;
+		peer->tx_device = before->tx_device;
+		peer->on_device = before->on_device;
+		peer->placed_us = before->placed_us;
 		free(peer->label);
 		peer->label = TAKE(before->label);
 		if (r >= 0)
@@ -137,36 +146,85 @@ static void undo_all(struct keeper *k)
 		peer_free(undo->before);
 		free(undo);
 	}
+	k->keys = k->committed_keys;
+	k->witness = k->committed_witness;
 }
 
 /*
  * Answers
  */
 
+/* What is no change of a peer has a line of its own. */
+static void audit(const struct keeper *k, const struct op *op, const struct err *err)
+{
+	char key[WGKEY_TEXT_SIZE], source[CIDR_TEXT_SIZE] = "";
+	const struct ipc_api_key *record = op->reply;
+
+	if (op->author.source.family)
+		cidr_format_address(source, &op->author.source);
+	if (op->kind != N_PEER_OPS) {
+		/* what is restored is none of the store's changes, and told all the same */
+		if (op->changed || (op->type == IPC_DRIFT_ACT && op->n_changes))
+			meter_audit(k, op, err);
+	} else if (op->type == IPC_DRIFT_ACT) {
+		log_info("drift.peer_removed", LOG_STR("publicKey", wgkey_format(key, &op->key)),
+			LOG_INT("api_key", op->author.key), LOG_STR("client_ip", source),
+			LOG_STR("request_id", op->origin.request_id));
+	} else if (op->changed && (op->type == IPC_API_KEY_ADD || op->type == IPC_API_KEY_END)) {
+		log_info(op->type == IPC_API_KEY_ADD ? "api_key.added" : "api_key.retired",
+			LOG_INT("key", record->number), LOG_INT("api_key", op->author.key),
+			LOG_STR("client_ip", source), LOG_STR("request_id", op->origin.request_id));
+	}
+}
+
+/* A part of a batch: the answer in its place there. */
+static void answer_part(struct keeper *k, struct op *op, const void *record, size_t len,
+	const struct err *err)
+{
+	struct ipc_result result;
+
+	memset(&result, 0, sizeof result);
+	result.type = err ? 0 : op->type;
+	if (err)
+		answer_fill_error(&result.body.error, err);
+	else
+		memcpy(&result.body, record, len);
+	bulk_done(k, TAKE(op->bulk), op->index, &result);
+}
+
+void op_answer(struct keeper *k, struct op *op, const void *record, size_t len)
+{
+	meter_op(k, op, NULL);
+	audit(k, op, NULL);
+	if (op->bulk)
+		answer_part(k, op, record, len, NULL);
+	else
+		answer_records(k, op->id, record, len, 1);
+}
+
+void op_fail(struct keeper *k, struct op *op, const struct err *err)
+{
+	meter_op(k, op, err);
+	if (op->durable && op->changed)
+		audit(k, op, err);
+	if (op->bulk)
+		answer_part(k, op, NULL, 0, err);
+	else
+		answer_error(k, op->id, err);
+}
+
+/* With what it was staged with: later changes of the same peer have answers of their own. */
 static void answer_op(struct keeper *k, struct op *op, int64_t confirmed_us)
 {
-	struct peer *peer = peers_by_id(&k->peers, &op->peer);
 	struct ipc_ended ended = { op->generation, confirmed_us };
-	struct ipc_peer record;
+	struct ipc_drift_done *done = op->reply;
 
-	meter_op(k, op, NULL);
-	if (op->changed)
-		meter_audit(k, op, NULL);
-	switch (op->type) {
-	case IPC_CREATE:
-		answer_records(k, op->id, op->created, sizeof *op->created, 1);
-		break;
-	case IPC_PUT:
-		if (peer) {
-			answer_peer(peer, &record);
-			answer_records(k, op->id, &record, sizeof record, 1);
-		} else { /* ended while it was at the device */
-			(void)err_set(&op->err, REASON_PEER_ENDED, NULL, "the peer has ended meanwhile");
-			answer_error(k, op->id, &op->err);
-		}
-		break;
-	default: answer_records(k, op->id, &ended, sizeof ended, 1); break;
-	}
+	if (op->type == IPC_DRIFT_ACT)
+		done->confirmed_us = confirmed_us;
+	if (op->reply)
+		op_answer(k, op, op->reply, op->reply_len);
+	else
+		op_answer(k, op, &ended, sizeof ended);
 }
 
 /* A new peer that its device refused never was: row and address go again. */
@@ -193,16 +251,13 @@ static void take_back(struct keeper *k, struct op *op)
 	op->durable = false;
 	k->metrics.rollbacks[PEER_CREATE]++;
 	peers_remove(&k->peers, peer);
-	free_addresses(k, peer, pool_undo);
+	allot_undo(k, peer);
 	peer_free(peer);
 }
 
 static void fail_op(struct keeper *k, struct op *op, const struct err *err)
 {
-	meter_op(k, op, err);
-	if (op->durable && op->changed)
-		meter_audit(k, op, err);
-	answer_error(k, op->id, err);
+	op_fail(k, op, err);
 	op_free(op);
 }
 
@@ -390,9 +445,24 @@ void batch_abort(struct keeper *k, const struct err *err)
 	commit_failed(k, err);
 }
 
+void batch_stage(struct keeper *k, struct op *op)
+{
+	STAILQ_INSERT_TAIL(&k->staged, op, link);
+}
+
+static void finish_off_device(struct keeper *k, struct op *op)
+{
+	if (op->r < 0)
+		op_fail(k, op, &op->err);
+	else
+		answer_op(k, op, 0);
+	op_free(op);
+}
+
 void batch_commit(struct keeper *k)
 {
 	struct op_list ops = STAILQ_HEAD_INITIALIZER(ops);
+	bool keys_changed = !keyring_same(&k->keys, &k->committed_keys);
 	int64_t began = time_monotonic_us();
 	struct err err;
 	struct op *op;
@@ -409,8 +479,17 @@ void batch_commit(struct keeper *k)
 	STAILQ_FOREACH(op, &k->staged, link)
 		op->durable = true;
 	forget_undo(k);
-	STAILQ_CONCAT(&ops, &k->staged);
-	to_device(k, &ops);
+	if (keys_changed)
+		keeper_tell_keys(k); /* before anybody hears that they have changed */
+	while ((op = STAILQ_FIRST(&k->staged))) {
+		STAILQ_REMOVE_HEAD(&k->staged, link);
+		if (op->off_device)
+			finish_off_device(k, op);
+		else
+			STAILQ_INSERT_TAIL(&ops, op, link);
+	}
+	if (!STAILQ_EMPTY(&ops))
+		to_device(k, &ops);
 }
 
 /*

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "model/node_api.h"
+#include "node/keeper/allot.h"
 #include "node/keeper/keeper.h"
 #include "node/keeper/meter.h"
 
@@ -12,90 +13,8 @@
  * Nothing here is durable yet; an error leaves everything as it was.
  */
 
-static bool has_family(const struct keeper *k, uint8_t family)
-{
-	for (unsigned p = 0; p < k->n_pools; p++)
-		if (k->pools[p].subnet.family == family)
-			return true;
-	return false;
-}
-
-static unsigned slot_of(uint8_t family)
-{
-	return family == IP_V6;
-}
-
-static void give_back(struct keeper *k, struct peer *peer)
-{
-	for (unsigned p = 0; p < k->n_pools; p++) {
-		struct cidr *at = &peer->address[slot_of(k->pools[p].subnet.family)];
-
-		if (at->family)
-			pool_undo(&k->pools[p], at);
-		*at = (struct cidr){ 0 };
-	}
-}
-
-static bool wants_family(uint8_t family, const uint8_t *families, unsigned n)
-{
-	for (unsigned i = 0; i < n; i++)
-		if (families[i] == family)
-			return true;
-	return n == 0;
-}
-
-/* One of each family asked for (none asked: all there are), or none at all. */
-static int allocate(struct keeper *k, struct peer *peer, const uint8_t *families, unsigned n,
-	struct err *err)
-{
-	int r = 0;
-
-	for (unsigned i = 0; i < n; i++)
-		if (!has_family(k, families[i]))
-			return err_set(err, REASON_FAMILY_UNSUPPORTED, "addressFamilies",
-				"requested address family is not supported by this node");
-	for (unsigned p = 0; p < k->n_pools && r >= 0; p++) {
-		uint8_t family = k->pools[p].subnet.family;
-
-		if (wants_family(family, families, n))
-			r = pool_give(&k->pools[p], peer, time_now().us,
-				&peer->address[slot_of(family)], err);
-	}
-	if (r < 0)
-		give_back(k, peer);
-	return r;
-}
-
-static int claim(struct keeper *k, struct peer *peer, const struct cidr *wanted, unsigned n,
-	struct err *err)
-{
-	int r = 0;
-
-	for (unsigned i = 0; i < n && r >= 0; i++) {
-		struct cidr *at = &peer->address[slot_of(wanted[i].family)];
-		struct pool *pool = NULL;
-
-		for (unsigned p = 0; p < k->n_pools; p++)
-			if (k->pools[p].subnet.family == wanted[i].family)
-				pool = &k->pools[p];
-		if (!pool)
-			r = err_set(err, REASON_FAMILY_UNSUPPORTED, "addresses",
-				"requested address family is not supported by this node");
-		else if (at->family)
-			r = err_set(err, REASON_INVALID_FIELD, "addresses",
-				"a peer has one address of a family");
-		else
-			r = pool_claim(pool, peer, &wanted[i], err);
-		if (r >= 0)
-			*at = wanted[i];
-	}
-	if (r < 0)
-		give_back(k, peer);
-	return r;
-}
-
 /* Whether `id` may have this key: nobody else has it, and nobody, itself included, had it before. */
-static int check_key(struct keeper *k, const struct wgkey *key, const struct uuid *id, struct err *err)
+int change_check_key(struct keeper *k, const struct wgkey *key, const struct uuid *id, struct err *err)
 {
 	const struct peer *holder = peers_by_key(&k->peers, key);
 	struct uuid whose;
@@ -121,7 +40,7 @@ static int check_key(struct keeper *k, const struct wgkey *key, const struct uui
 		"the key belonged to a peer that has ended; make a new key pair");
 }
 
-static int check_device(const struct keeper *k, struct err *err)
+int change_check_device(const struct keeper *k, struct err *err)
 {
 	if (k->state == DEVICE_AWAY || k->unknown)
 		return err_set(err, REASON_DEVICE_AWAY, NULL,
@@ -129,25 +48,51 @@ static int check_device(const struct keeper *k, struct err *err)
 	return 0;
 }
 
-static void put_change(struct op *op, const struct peer *peer)
+void change_put(struct op *op, const struct peer *peer)
 {
 	device_change_of(peer, &op->changes[op->n_changes++]);
 }
 
-static void remove_change(struct op *op, const struct wgkey *key)
+void change_remove(struct op *op, const struct wgkey *key)
 {
 	op->changes[op->n_changes++] = (struct wgdev_change){ .public_key = *key, .remove = true };
 }
 
-static void stage(struct keeper *k, struct op *op)
+int change_check_generation(const struct peer *peer, int64_t generation, struct err *err)
 {
-	if (op->id)
-		op->origin = k->origin;
-	STAILQ_INSERT_TAIL(&k->staged, op, link);
+	if (generation < peer->generation)
+		return err_set(err, REASON_GENERATION, "generation",
+			"generation %lld is in place already", (long long)peer->generation);
+	return 0;
 }
 
-/* A new peer, allocated and not yet anywhere. */
-static int make_peer(struct keeper *k, const struct uuid *id, const struct wgkey *key,
+int change_check_expiry(int64_t expires_us, struct err *err)
+{
+	if (expires_us && expires_us <= time_now().us)
+		return err_set(err, REASON_INVALID_EXPIRES_AT, "expiresAt",
+			"expiresAt must be in the future, or null");
+	return 0;
+}
+
+int change_reply(struct op *op, const void *reply, size_t len, struct err *err)
+{
+	op->reply = malloc(len);
+	if (!op->reply)
+		return err_nomem(err);
+	memcpy(op->reply, reply, len);
+	op->reply_len = len;
+	return 0;
+}
+
+int change_reply_peer(struct op *op, const struct peer *peer, struct err *err)
+{
+	struct ipc_peer record;
+
+	answer_peer(peer, &record);
+	return change_reply(op, &record, sizeof record, err);
+}
+
+int change_make_peer(struct keeper *k, const struct uuid *id, const struct wgkey *key,
 	struct peer **ret_peer, struct err *err)
 {
 	struct timestamp now = time_now();
@@ -164,18 +109,18 @@ static int make_peer(struct keeper *k, const struct uuid *id, const struct wgkey
 	return 0;
 }
 
-/* Into memory and the batch; on failure it is nowhere. */
-static int enter(struct keeper *k, struct peer *peer, struct err *err)
+int change_enter(struct keeper *k, struct peer *peer, const struct author *author, struct err *err)
 {
 	int r = peers_add(&k->peers, peer, err);
 
+	peer->author = *author;
 	if (r >= 0) {
 		r = batch_remember(k, peer, true, false, err);
 		if (r < 0)
 			peers_remove(&k->peers, peer);
 	}
 	if (r < 0) {
-		give_back(k, peer);
+		allot_undo(k, peer);
 		peer_free(peer);
 		return r;
 	}
@@ -189,17 +134,20 @@ static int enter(struct keeper *k, struct peer *peer, struct err *err)
 static int make_created(struct keeper *k, struct op *op, const struct peer *peer,
 	const struct wgkey *private_key, struct err *err)
 {
-	op->created = calloc(1, sizeof *op->created);
-	if (!op->created)
-		return err_nomem(err);
-	op->created->id = peer->id;
-	op->created->server_key = k->public_key;
-	op->created->listen_port = k->listen_port;
-	op->created->public_key = peer->public_key;
-	op->created->private_key = *private_key;
-	op->created->preshared_key = peer->preshared_key;
-	memcpy(op->created->address, peer->address, sizeof op->created->address);
-	return 0;
+	struct ipc_created created;
+	int r;
+
+	memset(&created, 0, sizeof created);
+	created.id = peer->id;
+	created.server_key = k->public_key;
+	created.listen_port = k->listen_port;
+	created.public_key = peer->public_key;
+	created.private_key = *private_key;
+	created.preshared_key = peer->preshared_key;
+	memcpy(created.address, peer->address, sizeof created.address);
+	r = change_reply(op, &created, sizeof created, err);
+	explicit_bzero(&created, sizeof created);
+	return r;
 }
 
 static int create_new(struct keeper *k, const struct ipc_create *in, struct op *op,
@@ -214,10 +162,10 @@ static int create_new(struct keeper *k, const struct ipc_create *in, struct op *
 
 	if (!wgkey_public(private_key, &public_key))
 		return err_set(err, REASON_INTERNAL, NULL, "no key pair");
-	r = make_peer(k, &in->id, &public_key, &peer, err);
+	r = change_make_peer(k, &in->id, &public_key, &peer, err);
 	if (r < 0)
 		return r;
-	r = allocate(k, peer, in->families, in->n_families, err);
+	r = allot_some(k, peer, in->families, in->n_families, "addressFamilies", err);
 	if (r < 0) {
 		peer_free(peer);
 		return r;
@@ -228,16 +176,16 @@ static int create_new(struct keeper *k, const struct ipc_create *in, struct op *
 	wgkey_generate_preshared(&peer->preshared_key);
 	r = make_created(k, op, peer, private_key, err);
 	if (r < 0) {
-		give_back(k, peer);
+		allot_undo(k, peer);
 		peer_free(peer);
 		return r;
 	}
 	op->made = true;
 	op->key = public_key;
-	put_change(op, peer);
+	change_put(op, peer);
 	if (ended)
 		r = store_exhume(k->store, &tombstone, err);
-	return r < 0 ? r : enter(k, peer, err);
+	return r < 0 ? r : change_enter(k, peer, &op->author, err);
 }
 
 static int rotate(struct keeper *k, const struct ipc_create *in, struct peer *peer, struct op *op,
@@ -260,6 +208,8 @@ static int rotate(struct keeper *k, const struct ipc_create *in, struct peer *pe
 	if (r < 0)
 		return r;
 	wgkey_generate_preshared(&peer->preshared_key);
+	peer->author = op->author;
+	peer->rx_device = peer->tx_device = 0;
 	if (in->expires_us) {
 		peer->expires_at.us = in->expires_us;
 		r = peers_rearm(&k->peers, peer, err);
@@ -269,10 +219,11 @@ static int rotate(struct keeper *k, const struct ipc_create *in, struct peer *pe
 	if (r >= 0)
 		r = store_put(k->store, peer, err);
 	op->key = public_key;
-	remove_change(op, &old_key);
+	change_remove(op, &old_key);
 	if (!peer->suspended)
-		put_change(op, peer);
+		change_put(op, peer);
 	peer->on_device = false;
+	peer->placed_us = INT64_MAX;
 	return r;
 }
 
@@ -280,7 +231,7 @@ static int create(struct keeper *k, const struct ipc_create *in, struct op *op, 
 {
 	scoped(wgkey_wipe) struct wgkey private_key;
 	struct peer *peer = peers_by_id(&k->peers, &in->id);
-	int r = check_device(k, err);
+	int r = change_check_device(k, err);
 
 	if (r < 0)
 		return r;
@@ -296,7 +247,7 @@ static int create(struct keeper *k, const struct ipc_create *in, struct op *op, 
  * The native surface: exactly this state
  */
 
-static int set_label(struct peer *peer, const char *label, struct err *err)
+int change_set_label(struct peer *peer, const char *label, struct err *err)
 {
 	char *copy = label[0] ? strdup(label) : NULL;
 
@@ -321,7 +272,7 @@ static bool is_same(const struct peer *peer, const struct ipc_put *in)
 	       same_label(peer, in->label);
 }
 
-static int check_not_ended(struct keeper *k, const struct uuid *id, struct err *err)
+int change_check_id(struct keeper *k, const struct uuid *id, struct err *err)
 {
 	struct tombstone tombstone;
 	int r = store_tombstone(k->store, id, &tombstone, err);
@@ -335,16 +286,16 @@ static int check_not_ended(struct keeper *k, const struct uuid *id, struct err *
 static int put_new(struct keeper *k, const struct ipc_put *in, struct op *op, struct err *err)
 {
 	struct peer *peer;
-	int r = make_peer(k, &in->id, &in->public_key, &peer, err);
+	int r = change_make_peer(k, &in->id, &in->public_key, &peer, err);
 
 	if (r < 0)
 		return r;
-	r = in->n_addresses ? claim(k, peer, in->address, in->n_addresses, err)
-			    : allocate(k, peer, in->families, in->n_families, err);
+	r = in->n_addresses ? allot_these(k, peer, in->address, in->n_addresses, err)
+			    : allot_some(k, peer, in->families, in->n_families, "families", err);
 	if (r >= 0) {
-		r = set_label(peer, in->label, err);
+		r = change_set_label(peer, in->label, err);
 		if (r < 0)
-			give_back(k, peer);
+			allot_undo(k, peer);
 	}
 	if (r < 0) {
 		peer_free(peer);
@@ -357,21 +308,24 @@ static int put_new(struct keeper *k, const struct ipc_put *in, struct op *op, st
 	peer->suspended = in->suspended;
 	op->made = true;
 	if (!peer->suspended)
-		put_change(op, peer);
-	return enter(k, peer, err);
+		change_put(op, peer);
+	peer->placed_us = INT64_MAX;
+	r = change_enter(k, peer, &op->author, err);
+	return r < 0 ? r : change_reply_peer(op, peer, err);
 }
 
 static int check_addresses(const struct peer *peer, const struct ipc_put *in, struct err *err)
 {
 	for (unsigned i = 0; i < in->n_addresses; i++)
-		if (!cidr_equal(&peer->address[slot_of(in->address[i].family)], &in->address[i]))
+		if (!cidr_equal(&peer->address[allot_slot(in->address[i].family)], &in->address[i]))
 			return err_set(err, REASON_INVALID_FIELD, "addresses",
 				"a peer keeps its addresses; leave them out, or make another peer");
 	return 0;
 }
 
 /* Memory and row, in this order, so that the old row's digest is still at hand. */
-static int overwrite(struct keeper *k, const struct ipc_put *in, struct peer *peer, struct err *err)
+static int overwrite(struct keeper *k, const struct ipc_put *in, struct peer *peer,
+	const struct author *author, struct err *err)
 {
 	int r = 0;
 
@@ -380,14 +334,16 @@ static int overwrite(struct keeper *k, const struct ipc_put *in, struct peer *pe
 		r = store_retire_key(k->store, &peer->public_key, &peer->id, err);
 		if (r >= 0)
 			r = peers_rekey(&k->peers, peer, &in->public_key, err);
+		peer->rx_device = peer->tx_device = 0;
 	}
+	peer->author = *author;
 	peer->preshared_key = in->preshared_key;
 	peer->expires_at.us = in->expires_us;
 	peer->generation = in->generation;
 	peer->keepalive = in->keepalive;
 	peer->suspended = in->suspended;
 	if (r >= 0)
-		r = set_label(peer, in->label, err);
+		r = change_set_label(peer, in->label, err);
 	if (r >= 0)
 		r = peers_rearm(&k->peers, peer, err);
 	return r < 0 ? r : store_put(k->store, peer, err);
@@ -419,35 +375,36 @@ static int put_existing(struct keeper *k, const struct ipc_put *given, struct pe
 	if (whole.keeps_preshared_key)
 		whole.preshared_key = peer->preshared_key;
 	tell = must_tell(peer, in);
-	if (r >= 0 && in->generation < peer->generation)
-		r = err_set(err, REASON_GENERATION, "generation",
-			"generation %lld is in place already", (long long)peer->generation);
+	if (r >= 0)
+		r = change_check_generation(peer, in->generation, err);
 	if (r >= 0)
 		r = batch_remember(k, peer, false, false, err);
 	if (r >= 0 && !is_same(peer, in))
-		r = overwrite(k, in, peer, err);
+		r = overwrite(k, in, peer, &op->author, err);
+	if (r >= 0)
+		r = change_reply_peer(op, peer, err);
 	if (r < 0 || !tell)
 		return r;
 	if (in->suspended || !wgkey_equal(&old_key, &in->public_key))
-		remove_change(op, &old_key);
+		change_remove(op, &old_key);
 	if (!in->suspended)
-		put_change(op, peer);
+		change_put(op, peer);
 	peer->on_device = false;
+	peer->placed_us = INT64_MAX; /* until the device has answered */
 	return 0;
 }
 
 static int put(struct keeper *k, const struct ipc_put *in, struct op *op, struct err *err)
 {
 	struct peer *peer = peers_by_id(&k->peers, &in->id);
-	int r = check_device(k, err);
+	int r = change_check_device(k, err);
 
 	if (r >= 0 && !peer)
-		r = check_not_ended(k, &in->id, err);
+		r = change_check_id(k, &in->id, err);
 	if (r >= 0)
-		r = check_key(k, &in->public_key, &in->id, err);
-	if (r >= 0 && in->expires_us && in->expires_us <= time_now().us)
-		r = err_set(err, REASON_INVALID_EXPIRES_AT, "expiresAt",
-			"expiresAt must be in the future, or null");
+		r = change_check_key(k, &in->public_key, &in->id, err);
+	if (r >= 0)
+		r = change_check_expiry(in->expires_us, err);
 	if (r < 0)
 		return r;
 	op->key = in->public_key;
@@ -467,7 +424,7 @@ static int end_peer(struct keeper *k, struct peer *peer, int64_t generation, int
 	struct tombstone tombstone = { .id = peer->id, .public_key = peer->public_key,
 		.address = { peer->address[0], peer->address[1] },
 		.created_at = peer->created_at, .ended_at = time_now(), .end_reason = reason,
-		.generation = generation };
+		.generation = generation, .author = op->author };
 	int r = batch_remember(k, peer, false, true, err);
 
 	if (r < 0)
@@ -476,7 +433,7 @@ static int end_peer(struct keeper *k, struct peer *peer, int64_t generation, int
 	op->key = peer->public_key;
 	op->generation = generation;
 	memcpy(op->address, peer->address, sizeof op->address);
-	remove_change(op, &peer->public_key);
+	change_remove(op, &peer->public_key);
 	peers_remove(&k->peers, peer);
 	r = store_end(k->store, peer, &tombstone, err);
 	op->revision = tombstone.revision;
@@ -498,12 +455,12 @@ static int end(struct keeper *k, const struct ipc_end *in, struct op *op, struct
 {
 	struct peer *peer = peers_by_id(&k->peers, &in->id);
 	struct tombstone now = { .id = in->id, .ended_at = time_now(),
-		.end_reason = NODE_END_DELETED, .generation = in->generation }, before;
-	int r;
+		.end_reason = NODE_END_DELETED, .generation = in->generation,
+		.author = op->author }, before;
+	int r = peer ? change_check_generation(peer, in->generation, err) : 0;
 
-	if (peer && in->generation < peer->generation)
-		return err_set(err, REASON_GENERATION, "generation",
-			"generation %lld is in place already", (long long)peer->generation);
+	if (r < 0)
+		return r;
 	if (peer)
 		return end_peer(k, peer, in->generation, NODE_END_DELETED, op, err);
 	r = store_tombstone(k->store, &in->id, &before, err);
@@ -516,11 +473,12 @@ static int end(struct keeper *k, const struct ipc_end *in, struct op *op, struct
 	op->key = before.public_key;
 	op->generation = before.generation > in->generation ? before.generation : in->generation;
 	if (!wgkey_is_zero(&before.public_key))
-		remove_change(op, &before.public_key);
+		change_remove(op, &before.public_key);
 	if (in->generation <= before.generation)
 		return 0;
 	now = before;
 	now.generation = in->generation;
+	now.author = op->author;
 	return store_bury(k->store, &before, &now, err);
 }
 
@@ -528,14 +486,17 @@ static int end(struct keeper *k, const struct ipc_end *in, struct op *op, struct
  * Ways in
  */
 
-static int dispatch(struct keeper *k, const struct ipc_message *message, struct op *op,
-	struct err *err)
+static int dispatch(struct keeper *k, struct op *op, const void *body, struct err *err)
 {
-	switch (message->head.type) {
-	case IPC_CREATE: return create(k, message->body, op, err);
-	case IPC_PUT: return put(k, message->body, op, err);
-	case IPC_REMOVE: return remove_peer(k, message->body, op, err);
-	case IPC_END: return end(k, message->body, op, err);
+	switch (op->type) {
+	case IPC_CREATE: return create(k, body, op, err);
+	case IPC_PUT: return put(k, body, op, err);
+	case IPC_REMOVE: return remove_peer(k, body, op, err);
+	case IPC_END: return end(k, body, op, err);
+	case IPC_API_KEY_ADD: return keyring_add(k, body, op, err);
+	case IPC_API_KEY_END: return keyring_end(k, body, op, err);
+	case IPC_CHECKPOINT: return witness_put(k, body, op, err);
+	case IPC_DRIFT_ACT: return drift_settle(k, body, op, err);
 	default: return err_set(err, REASON_INTERNAL, NULL, "not a change");
 	}
 }
@@ -548,39 +509,47 @@ static bool is_half_done(const struct err *err)
 }
 
 /* A change that fails half way takes its whole batch along: rare, and nothing was answered yet. */
-void keeper_change(struct keeper *k, const struct ipc_message *message)
+int change_stage(struct keeper *k, struct op *mine, const void *body, struct err *err)
 {
-	/* every change's body begins with the peer's id */
-	scoped(op_freep) struct op *op = op_new(message->head.id, message->head.type, message->body);
-	struct err err = { 0 };
+	scoped(op_freep) struct op *op = mine;
 	int64_t revision;
-	int r;
+	int r = store_begin(k->store, err);
 
-	if (!op) {
-		(void)err_nomem(&err);
-		answer_error(k, message->head.id, &err);
-		return;
-	}
-	op->kind = meter_op_of(k, message);
-	r = store_begin(k->store, &err);
+	op->kind = meter_op_of(k, op->type, body);
 	revision = store_revision(k->store);
 	if (r >= 0)
-		r = dispatch(k, message, op, &err);
+		r = dispatch(k, op, body, err);
 	if (r >= 0) {
 		op->changed = store_revision(k->store) != revision;
 		op->revision = store_revision(k->store);
-		stage(k, TAKE(op));
+		batch_stage(k, TAKE(op));
+		return 0;
+	}
+	op_fail(k, op, err);
+	if (store_revision(k->store) == revision && !is_half_done(err))
+		return 0;
+	batch_abort(k, err);
+	return r;
+}
+
+void keeper_change(struct keeper *k, const struct ipc_message *message, const struct author *author)
+{
+	/* every change's body begins with the peer's id */
+	struct op *op = op_new(message->head.id, message->head.type, message->body, author);
+	struct err err = { 0 };
+
+	if (op) {
+		op->origin = message->head.origin;
+		change_stage(k, op, message->body, &err);
 		return;
 	}
-	meter_op(k, op, &err);
+	(void)err_nomem(&err);
 	answer_error(k, message->head.id, &err);
-	if (store_revision(k->store) != revision || is_half_done(&err))
-		batch_abort(k, &err);
 }
 
 void keeper_expire(struct keeper *k, struct peer *peer)
 {
-	scoped(op_freep) struct op *op = op_new(0, IPC_END, &peer->id);
+	scoped(op_freep) struct op *op = op_new(0, IPC_END, &peer->id, NULL);
 	struct err err = { 0 };
 	int r;
 
@@ -592,7 +561,7 @@ void keeper_expire(struct keeper *k, struct peer *peer)
 	if (r >= 0)
 		r = end_peer(k, peer, peer->generation, NODE_END_EXPIRED, op, &err);
 	if (r >= 0) {
-		stage(k, TAKE(op));
+		batch_stage(k, TAKE(op));
 		return;
 	}
 	meter_op(k, op, &err);

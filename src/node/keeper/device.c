@@ -116,7 +116,7 @@ void device_stranger(struct keeper *k, const struct wgdev_peer *seen)
 	struct wgkey *more;
 
 	if (!ours && !ended)
-		k->unmanaged++;
+		k->unmanaged++; /* a suspended one that is there counts as altered */
 	if (!ended && !(ours && starting) && k->conf.unmanaged_peers != NODE_UNMANAGED_REMOVE)
 		return;
 	if (k->n_strangers == k->strangers_room) {
@@ -129,6 +129,18 @@ void device_stranger(struct keeper *k, const struct wgdev_peer *seen)
 		k->strangers_room = room;
 	}
 	k->strangers[k->n_strangers++] = seen->public_key;
+}
+
+void device_foreign(struct keeper *k, const struct wgdev_peer *seen)
+{
+	bool ok = true;
+
+	for (unsigned i = 0; i < seen->n_allowed && i < WGDEV_ALLOWED_MAX; i++)
+		for (unsigned p = 0; p < k->n_pools; p++)
+			if (seen->allowed[i].bits == cidr_full_bits(&seen->allowed[i]))
+				ok = pool_foreign(&k->pools[p], &seen->allowed[i], k->dumps) && ok;
+	if (!ok)
+		log_error("the address of an unmanaged peer could not be noted");
 }
 
 static int remove_strangers(struct keeper *k, struct err *err)

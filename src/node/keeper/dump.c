@@ -16,6 +16,10 @@ static void serve(struct keeper *k, struct waiter *waiter, int r, const struct e
 {
 	struct err still;
 
+	if (waiter->page || waiter->kase) {
+		drift_serve(k, waiter, r, err);
+		return;
+	}
 	if (!waiter->op) {
 		read_serve(k, waiter, r, err);
 	} else if (r < 0) {
@@ -28,7 +32,7 @@ static void serve(struct keeper *k, struct waiter *waiter, int r, const struct e
 	} else {
 		batch_confirmed(k, waiter->op, k->read_at);
 	}
-	free(waiter);
+	waiter_free(waiter);
 }
 
 void dump_wait(struct keeper *k, struct waiter *waiter)
@@ -51,6 +55,7 @@ static void enlist(struct keeper *k)
 		waiter->in_dump = true;
 		waiter->seen = false;
 		waiter->same = NULL;
+		drift_begin(k, waiter);
 		if (!waiter->watches)
 			continue;
 		first = map_get(&k->watched, &waiter->key);
@@ -71,6 +76,7 @@ static void begin(struct keeper *k)
 	k->device_peers = k->own_peers = k->unmanaged = k->altered = 0;
 	k->active = k->connected = k->stale = 0;
 	k->n_strangers = 0;
+	k->n_listing = 0;
 	traffic_begin(&k->traffic);
 }
 
@@ -79,8 +85,11 @@ void dump_again(struct keeper *k)
 	struct waiter *waiter;
 
 	begin(k);
-	TAILQ_FOREACH(waiter, &k->waiters, link)
+	TAILQ_FOREACH(waiter, &k->waiters, link) {
 		waiter->seen = false;
+		if (waiter->in_dump)
+			drift_begin(k, waiter);
+	}
 }
 
 void dump_start(struct keeper *k)
@@ -104,45 +113,37 @@ static bool within(const struct keeper *k, struct timestamp handshake, int64_t s
 	return handshake.us && k->dump_began_at.us - handshake.us <= seconds * USEC_PER_SEC;
 }
 
-static bool has_address(const struct wgdev_peer *on_device, const struct cidr *address)
-{
-	for (unsigned i = 0; i < on_device->n_allowed && i < WGDEV_ALLOWED_MAX; i++)
-		if (cidr_equal(&on_device->allowed[i], address))
-			return true;
-	return false;
-}
-
-static bool is_altered(const struct peer *peer, const struct wgdev_peer *on_device)
-{
-	unsigned n = 0;
-
-	for (unsigned i = 0; i < 2; i++) {
-		if (!peer->address[i].family)
-			continue;
-		n++;
-		if (!has_address(on_device, &peer->address[i]))
-			return true;
-	}
-	return n != on_device->n_allowed || peer->keepalive != on_device->keepalive ||
-	       !wgkey_equal(&peer->preshared_key, &on_device->preshared_key);
-}
-
 static void update(struct keeper *k, struct peer *peer, const struct wgdev_peer *seen)
 {
 	traffic_peer(&k->traffic, peer, seen);
-	if (peer->last_handshake.us != seen->last_handshake.us || peer->rx_bytes != seen->rx_bytes ||
-		peer->tx_bytes != seen->tx_bytes)
+	if (peer->last_handshake.us != seen->last_handshake.us ||
+		peer->rx_device != seen->rx_bytes || peer->tx_device != seen->tx_bytes)
 		peer->moved_dump = k->dumps;
 	peer->seen_dump = k->dumps;
-	peer->rx_bytes = seen->rx_bytes;
-	peer->tx_bytes = seen->tx_bytes;
+	peer_count(peer, seen->rx_bytes, seen->tx_bytes);
 	peer->last_handshake = seen->last_handshake;
 	peer->endpoint = seen->endpoint;
 	peer->endpoint_port = seen->endpoint_port;
-	peer->altered = is_altered(peer, seen);
+	peer->altered = (uint8_t)drift_differs(peer, seen);
 	k->own_peers++;
-	k->altered += peer->altered;
 	k->connected += within(k, seen->last_handshake, CONNECTED_S);
+}
+
+static void note_seen(struct waiter *waiter, const struct wgdev_peer *seen)
+{
+	waiter->seen = true;
+	if (waiter->kase)
+		drift_note(waiter, seen);
+}
+
+/* What is on its way to the device, or from it, is no difference. */
+static void note_difference(struct keeper *k, const struct wgdev_peer *seen, const struct peer *peer)
+{
+	if (peer && (!drift_is_settled(k, peer) || !(peer->altered || peer->suspended)))
+		return;
+	k->altered += peer != NULL;
+	if (k->n_listing)
+		drift_seen(k, seen, peer);
 }
 
 void dump_peer(struct keeper *k, const struct wgdev_peer *seen)
@@ -151,7 +152,7 @@ void dump_peer(struct keeper *k, const struct wgdev_peer *seen)
 	struct waiter *waiter = map_get(&k->watched, &seen->public_key);
 
 	for (; waiter; waiter = waiter->same)
-		waiter->seen = true;
+		note_seen(waiter, seen);
 	k->device_peers++;
 	k->active += within(k, seen->last_handshake, ACTIVE_S);
 	k->stale += !within(k, seen->last_handshake, STALE_S);
@@ -161,6 +162,9 @@ void dump_peer(struct keeper *k, const struct wgdev_peer *seen)
 		traffic_stranger(&k->traffic, seen);
 		device_stranger(k, seen);
 	}
+	if (!peer)
+		device_foreign(k, seen);
+	note_difference(k, seen, peer);
 }
 
 /* Live peers that the device should have had when the reading began. */
@@ -168,12 +172,8 @@ static uint64_t count_missing(const struct keeper *k)
 {
 	uint64_t n = 0;
 
-	for (size_t i = 0; i < k->peers.n; i++) {
-		const struct peer *peer = k->peers.order[i];
-
-		n += peer->on_device && peer->placed_us < k->dump_began_us &&
-		     peer->seen_dump != k->dumps;
-	}
+	for (size_t i = 0; i < k->peers.n; i++)
+		n += drift_is_missing(k, k->peers.order[i]);
 	return n;
 }
 
@@ -183,6 +183,7 @@ static void serve_all(struct keeper *k, int r, const struct err *err, bool every
 	struct waiter_list served = TAILQ_HEAD_INITIALIZER(served);
 
 	map_done(&k->watched);
+	k->n_listing = 0;
 	for (; waiter; waiter = next) {
 		next = TAILQ_NEXT(waiter, link);
 		if (!waiter->in_dump && !everybody)
@@ -213,6 +214,8 @@ void dump_done(struct keeper *k, const struct wgdev_interface *interface, int r,
 	k->read_at = k->dump_began_at;
 	traffic_end(&k->traffic);
 	k->missing = k->own_peers < k->peers.n ? count_missing(k) : 0;
+	for (unsigned p = 0; p < k->n_pools; p++)
+		pool_foreign_sweep(&k->pools[p], k->dumps, time_now().us);
 	device_reconcile(k, interface);
 	serve_all(k, 0, NULL, false);
 }

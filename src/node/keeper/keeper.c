@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include <errno.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,6 +47,26 @@ void keeper_unwatch_device(struct keeper *k)
  * The gate
  */
 
+static void fill_keys(const struct keeper *k, struct ipc_keys *keys)
+{
+	memset(keys, 0, sizeof *keys);
+	for (; keys->n < k->keys.n; keys->n++) {
+		const struct api_key *key = &k->keys.at[keys->n];
+
+		keys->at[keys->n].digest = key->digest;
+		keys->at[keys->n].source = key->source;
+		keys->at[keys->n].expires_us = key->expires_at.us;
+	}
+}
+
+void keeper_tell_keys(struct keeper *k)
+{
+	struct ipc_keys keys;
+
+	fill_keys(k, &keys);
+	answer_unasked(k, IPC_KEYS, &keys, sizeof keys);
+}
+
 static void send_setup(struct keeper *k, bool with_socket)
 {
 	struct ipc_head head = { .version = IPC_VERSION, .type = IPC_SETUP };
@@ -57,7 +78,7 @@ static void send_setup(struct keeper *k, bool with_socket)
 
 	if (!setup)
 		return; /* the gate asks again */
-	setup->api_key = k->api_key;
+	fill_keys(k, &setup->keys);
 	setup->tls = k->cert_pem != NULL;
 	setup->started_us = k->started_at.us;
 	setup->log_level = (uint8_t)k->conf.log_level;
@@ -82,6 +103,7 @@ static void greet(struct keeper *k, const struct ipc_message *hello)
 	bool serving = (hello->head.flags & IPC_SERVING) != 0;
 	struct err err;
 
+	bulk_forget(k); /* of a gate that is gone */
 	if (!serving && k->listen_fd < 0 && keeper_listen(k, &err) < 0) {
 		log_error("the API cannot be served", LOG_ERR(&err));
 		k->stopping = true;
@@ -100,27 +122,44 @@ static void refuse(struct keeper *k, uint64_t id, enum err_reason reason, const 
 	answer_error(k, id, &err);
 }
 
+static void take_request(struct keeper *k, const struct ipc_message *message)
+{
+	bool open = (message->head.flags & IPC_ANYONE) && ipc_is_open(message->head.type);
+	const struct api_key *key = open ? NULL : keyring_use(k, &message->head);
+	struct author author = keyring_author(key, &message->head);
+
+	if (!key && !open) {
+		refuse(k, message->head.id, REASON_UNAUTHORIZED, "unauthorized");
+		return;
+	}
+	switch (message->head.type) {
+	case IPC_BATCH: bulk_take(k, message, &author); break;
+	case IPC_DRIFT:
+	case IPC_DRIFT_ACT: drift_ask(k, message, &author); break;
+	default:
+		if (ipc_is_change(message->head.type))
+			keeper_change(k, message, &author);
+		else
+			keeper_read(k, message, &author);
+	}
+}
+
 static void take_message(struct keeper *k, const struct ipc_message *message)
 {
 	if (message->fd >= 0)
 		close(message->fd);
-	k->origin = message->head.origin;
 	if (message->head.type == IPC_HELLO)
 		greet(k, message);
 	else if (!ipc_request_ok(message))
 		refuse(k, message->head.id, REASON_INTERNAL, "a malformed request from the gate");
-	else if (!digest_equal(&message->head.caller, &k->api_key))
-		refuse(k, message->head.id, REASON_UNAUTHORIZED, "unauthorized");
-	else if (ipc_is_change(message->head.type))
-		keeper_change(k, message);
 	else
-		keeper_read(k, message);
+		take_request(k, message);
 }
 
 /* All that waits, so that one commit serves many; an answer that does not fit stops the intake. */
 static void take_messages(struct keeper *k)
 {
-	static char body[IPC_MAX];
+	static _Alignas(max_align_t) char body[IPC_MAX];
 	struct ipc_message message;
 
 	for (int i = 0; i < MESSAGES_A_TURN && k->n_outbox == 0 && !k->stopping; i++) {
@@ -140,7 +179,7 @@ static void take_messages(struct keeper *k)
 static int hello(struct keeper *k, struct err *err)
 {
 	struct ipc_head head = { .version = IPC_VERSION, .type = IPC_HELLO };
-	static char body[IPC_MAX];
+	static _Alignas(max_align_t) char body[IPC_MAX];
 	struct ipc_message message;
 
 	/* what a predecessor left unread has been given up by the gate */
@@ -221,7 +260,7 @@ static int wait_ms(const struct keeper *k)
 	int wait = k->dev ? wgdev_wait_ms(k->dev) : -1;
 	int64_t now = time_monotonic_us();
 
-	if (!STAILQ_EMPTY(&k->listers) && k->ipc_writable)
+	if ((!STAILQ_EMPTY(&k->listers) && k->ipc_writable) || !TAILQ_EMPTY(&k->decisions))
 		return 0;
 	if (k->retry_us) {
 		int retry = k->retry_us > now ? (int)((k->retry_us - now) / USEC_PER_MS) + 1 : 0;
@@ -281,7 +320,10 @@ static void turn(struct keeper *k)
 	process_device(k);
 	take_messages(k);
 	expire_due(k);
+	drift_decide(k);
+	keyring_write_uses(k, false);
 	batch_commit(k);
+	keeper_read_deferred(k);
 	scrape_hurry(k);
 	process_device(k); /* the kernel has answered already */
 	if (k->dev)
@@ -298,7 +340,9 @@ static void finish(struct keeper *k)
 {
 	int64_t until = time_monotonic_us() + GRACE_US;
 
-	while (k->dev && (!TAILQ_EMPTY(&k->batches) || !TAILQ_EMPTY(&k->waiters)) &&
+	while (k->dev &&
+		(!TAILQ_EMPTY(&k->batches) || !TAILQ_EMPTY(&k->waiters) ||
+			!TAILQ_EMPTY(&k->decisions)) &&
 		time_monotonic_us() < until && k->exit_status == 0)
 		turn(k);
 }
@@ -342,6 +386,21 @@ static void init(struct keeper *k, int ipc_fd)
 	STAILQ_INIT(&k->listers);
 	TAILQ_INIT(&k->batches);
 	TAILQ_INIT(&k->waiters);
+	TAILQ_INIT(&k->deferred);
+	TAILQ_INIT(&k->decisions);
+	/* readings are counted from the time of day on, so that a cursor of before a restart is behind */
+	k->dumps = (uint64_t)time_now().us;
+}
+
+static void forget_waiters(struct keeper *k, struct waiter_list *list, const struct err *err)
+{
+	struct waiter *waiter;
+
+	while ((waiter = TAILQ_FIRST(list))) {
+		TAILQ_REMOVE(list, waiter, link);
+		answer_error(k, waiter->id, err);
+		waiter_free(waiter);
+	}
 }
 
 static void done(struct keeper *k)
@@ -352,6 +411,9 @@ static void done(struct keeper *k)
 	(void)err_set(&err, REASON_KEEPER_AWAY, NULL, "the node is restarting; try again");
 	batch_fail_all(k, &err);
 	dump_fail_all(k, &err);
+	forget_waiters(k, &k->deferred, &err);
+	forget_waiters(k, &k->decisions, &err);
+	bulk_forget(k);
 	answer_flush(k);
 	while ((lister = STAILQ_FIRST(&k->listers))) {
 		STAILQ_REMOVE_HEAD(&k->listers, link);
@@ -387,6 +449,8 @@ static int serve(struct keeper *k, struct err *err)
 	while (!k->stopping)
 		turn(k);
 	finish(k);
+	if (k->exit_status == 0)
+		keyring_write_uses(k, true);
 	return 0;
 }
 

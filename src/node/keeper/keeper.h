@@ -14,14 +14,20 @@
 
 #include "node/conf.h"
 #include "node/ipc.h"
+#include "node/keeper/keyring.h"
 #include "node/keeper/pool.h"
 #include "node/keeper/store.h"
 #include "node/keeper/traffic.h"
+#include "node/keeper/witness.h"
 #include "node/usage.h"
 #include "wg/nft.h"
 #include "wg/wgdev.h"
 
 struct keeper;
+struct bulk;       /* bulk.c */
+struct gathering;  /* bulk.c */
+struct drift_page; /* drift.c */
+struct drift_case; /* drift.c */
 
 /** One change on its way: validated, durable, on the device, answered. */
 struct op {
@@ -31,18 +37,23 @@ struct op {
 	struct wgkey key;              /* on the device; for a removal, what must be gone */
 	bool made;                     /* a new peer: taken back when the device refuses it */
 	bool removes;                  /* answered after a read-back */
-	bool off_device;               /* nothing to do there (suspended, never was) */
+	bool off_device;               /* of no peer: answered when it is durable */
 	int64_t generation, revision;
-	enum peer_op kind;        /* for the log and the metrics, as all up to `origin` */
+	enum peer_op kind;        /* for the log and the metrics, as all up to `origin`; N_PEER_OPS: of no peer */
 	bool changed, durable;    /* the store is another one; and it is on disk */
 	int64_t since_us;
 	struct cidr address[2];   /* of a removal */
 	struct ipc_origin origin; /* who asked */
+	struct author author;
 	struct wgdev_change changes[2]; /* old key away, new state */
 	unsigned n_changes;
 	int r; /* what the device said */
 	struct err err;
-	struct ipc_created *created; /* answer of IPC_CREATE; wiped */
+	void *reply; /* what it will be answered with, as of this change; wiped */
+	size_t reply_len;
+	const char *action; /* of a decision about drift, for the log */
+	struct bulk *bulk; /* NULL: an answer of its own */
+	uint32_t index;    /* … else its place there */
 	STAILQ_ENTRY(op) link;
 };
 
@@ -64,7 +75,10 @@ struct waiter {
 		struct ipc_range range;
 		struct ipc_id peer;
 	} body;
+	int64_t caller; /* number of the API key that asks */
 	struct op *op;    /* a removal to confirm; owned */
+	struct drift_page *page; /* of IPC_DRIFT; owned */
+	struct drift_case *kase; /* of IPC_DRIFT_ACT; owned */
 	struct wgkey key; /* looked out for during the reading */
 	bool watches, seen, in_dump;
 	struct waiter *same; /* another one with this key */
@@ -109,10 +123,14 @@ enum device_state {
 	DEVICE_READY,
 };
 
+enum { KEEPER_LISTING_MAX = 4 };
+
 struct keeper {
 	struct node_conf conf;
 	struct arena *arena; /* the configuration's */
-	struct digest api_key;
+	struct keyring keys, committed_keys;
+	struct key_uses key_uses;
+	struct witness witness, committed_witness;
 	struct store *store;
 	struct peers peers;
 	struct pool pools[2];
@@ -146,7 +164,6 @@ struct keeper {
 	int64_t forwarding_us;
 
 	/* what is counted and told */
-	struct ipc_origin origin; /* of the message that is being taken */
 	struct node_metrics metrics;
 	struct traffic traffic;
 	uint64_t stale, suspended; /* of the running reading; at `counted_revision` */
@@ -161,7 +178,13 @@ struct keeper {
 	STAILQ_HEAD(, undo) undo;
 	TAILQ_HEAD(, batch) batches;
 	struct waiter_list waiters;
+	struct waiter_list deferred; /* reads that came behind a change of the same turn */
+	struct waiter_list decisions; /* about differences, with the reading they need */
+	struct waiter *listing[KEEPER_LISTING_MAX]; /* waiters of the running reading with a page */
+	unsigned n_listing;
 	struct map watched; /* waiters of the running reading, one per key */
+	struct gathering *gathering; /* pieces of a batch, so far */
+	unsigned n_bulks;
 	STAILQ_HEAD(, outgoing) outbox;
 	size_t n_outbox;
 	STAILQ_HEAD(, lister) listers;
@@ -203,12 +226,54 @@ int keeper_listen(struct keeper *k, struct err *err) must_check;
 /** Keeps CAP_NET_ADMIN and nothing else. */
 int keeper_drop_privileges(struct err *err) must_check;
 
+/** Sends the gate the keys that are in force. */
+void keeper_tell_keys(struct keeper *k);
+
 /*
  * changes.c: requests that change something
  */
 
 /** Validates and stages; what is wrong is answered at once. */
-void keeper_change(struct keeper *k, const struct ipc_message *message);
+void keeper_change(struct keeper *k, const struct ipc_message *message, const struct author *author);
+
+/** The same for one whose op is made already and becomes the callee's; it is answered whatever happens.
+ * Negative, with `err`: what was staged before it has been given up along with it. */
+int change_stage(struct keeper *k, struct op *op, const void *body, struct err *err);
+
+/** Whether `id` may have this key: nobody else has it, and nobody had it before. REASON_INVALID_KEY,
+ * REASON_KEY_IN_USE. */
+int change_check_key(struct keeper *k, const struct wgkey *key, const struct uuid *id, struct err *err)
+	must_check;
+
+/** REASON_PEER_ENDED where there is a tombstone. */
+int change_check_id(struct keeper *k, const struct uuid *id, struct err *err) must_check;
+
+/** REASON_DEVICE_AWAY while the device cannot be changed. */
+int change_check_device(const struct keeper *k, struct err *err) must_check;
+
+/** REASON_GENERATION. */
+int change_check_generation(const struct peer *peer, int64_t generation, struct err *err) must_check;
+
+/** REASON_INVALID_EXPIRES_AT for what is over already; 0 is never. */
+int change_check_expiry(int64_t expires_us, struct err *err) must_check;
+
+/** A new peer without addresses, nowhere yet. */
+int change_make_peer(struct keeper *k, const struct uuid *id, const struct wgkey *key,
+	struct peer **ret_peer, struct err *err) must_check;
+
+int change_set_label(struct peer *peer, const char *label, struct err *err) must_check;
+
+/** Takes the peer into memory, batch and store; on failure it is freed and nowhere. */
+int change_enter(struct keeper *k, struct peer *peer, const struct author *author, struct err *err)
+	must_check;
+
+/** Tells the device, with this change, what a peer is to be / that a key is to go. */
+void change_put(struct op *op, const struct peer *peer);
+void change_remove(struct op *op, const struct wgkey *key);
+
+/** What the op is answered with. */
+int change_reply(struct op *op, const void *reply, size_t len, struct err *err) must_check;
+int change_reply_peer(struct op *op, const struct peer *peer, struct err *err) must_check;
 
 /** Stages the end of a peer that has expired. */
 void keeper_expire(struct keeper *k, struct peer *peer);
@@ -217,13 +282,24 @@ void keeper_expire(struct keeper *k, struct peer *peer);
  * batch.c: from staged to answered
  */
 
-struct op *op_new(uint64_t id, unsigned type, const struct uuid *peer);
+/** `author` may be NULL: the node itself. */
+struct op *op_new(uint64_t id, unsigned type, const struct uuid *peer, const struct author *author);
 void op_free(struct op *op);
 DEFINE_FREEP(struct op, op_free);
+
+/** Answers, alone or as a part of its batch. The op stays the caller's. */
+void op_answer(struct keeper *k, struct op *op, const void *record, size_t len);
+void op_fail(struct keeper *k, struct op *op, const struct err *err);
+
+/** Puts an op that has nothing left to check into the open batch. */
+void batch_stage(struct keeper *k, struct op *op);
 
 /** Remembers a peer as it was before it is changed (or `removed`); with `before` NULL it is new. */
 int batch_remember(struct keeper *k, struct peer *peer, bool is_new, bool removed, struct err *err)
 	must_check;
+
+/** The change that batch_remember() was last called for has not been made after all. */
+void batch_unremember(struct keeper *k);
 
 /** Commits what is staged, sends it to the device. */
 void batch_commit(struct keeper *k);
@@ -245,10 +321,65 @@ void batch_refused(struct keeper *k, uint64_t ticket, size_t index, const struct
 void batch_fail_all(struct keeper *k, const struct err *err);
 
 /*
+ * bulk.c: batches, many changes in one request
+ */
+
+/** Takes a piece; the last one starts the whole. */
+void bulk_take(struct keeper *k, const struct ipc_message *message, const struct author *author);
+
+/** What a gate that is gone has sent of a batch is forgotten. */
+void bulk_forget(struct keeper *k);
+
+/** An outcome; the last one answers the request. */
+void bulk_done(struct keeper *k, struct bulk *bulk, uint32_t index, const struct ipc_result *result);
+
+/*
+ * drift.c: differences between store and device
+ */
+
+/** A waiter for the next reading, which lists differences, or decides about one. */
+void drift_ask(struct keeper *k, const struct ipc_message *message, const struct author *author);
+
+/** A reading begins, anew perhaps; this waiter is part of it. */
+void drift_begin(struct keeper *k, struct waiter *waiter);
+
+/** The reading has the peer that a decision is about. */
+void drift_note(struct waiter *waiter, const struct wgdev_peer *seen);
+
+/** A peer of the running reading that is not as it should be: a stranger (`peer` NULL or suspended), or an
+ * altered one. */
+void drift_seen(struct keeper *k, const struct wgdev_peer *seen, const struct peer *peer);
+
+/** The reading is over: a list is answered, a decision waits for drift_decide(). Takes the waiter. */
+void drift_serve(struct keeper *k, struct waiter *waiter, int r, const struct err *err);
+
+/** Stages what a decision, with the reading it needed, comes to (`body` is a struct drift_case). */
+int drift_settle(struct keeper *k, const void *body, struct op *op, struct err *err) must_check;
+
+/** Stages what was decided. Not from within an event of the device: a batch may be open for longer than
+ * one. */
+void drift_decide(struct keeper *k);
+
+/** Frees a waiter and what it has of ours. */
+void waiter_free(struct waiter *waiter);
+
+/** In what the device has it otherwise: a bit of each enum node_drift_what, or 0. */
+unsigned drift_differs(const struct peer *peer, const struct wgdev_peer *seen);
+
+/** Whether what the running reading says of a peer counts: nothing about it was under way meanwhile. */
+bool drift_is_settled(const struct keeper *k, const struct peer *peer);
+
+/** Whether the running reading should have had this peer and has not. */
+bool drift_is_missing(const struct keeper *k, const struct peer *peer);
+
+/*
  * reads.c: requests that only ask
  */
 
-void keeper_read(struct keeper *k, const struct ipc_message *message);
+void keeper_read(struct keeper *k, const struct ipc_message *message, const struct author *author);
+
+/** Answers what came behind a change, now that it is durable. */
+void keeper_read_deferred(struct keeper *k);
 
 /** Answers a waiter after its reading, or without one (`r` negative). */
 void read_serve(struct keeper *k, struct waiter *waiter, int r, const struct err *err);
@@ -307,6 +438,9 @@ void device_set(struct keeper *k, int r, const struct err *err);
 /** What a peer is to be on the device. */
 void device_change_of(const struct peer *peer, struct wgdev_change *ret_change);
 
+/** Notes addresses of a stranger, so that nobody is given them. */
+void device_foreign(struct keeper *k, const struct wgdev_peer *seen);
+
 extern const struct wgdev_events device_events;
 
 /*
@@ -316,8 +450,12 @@ extern const struct wgdev_events device_events;
 struct ipc_meta answer_meta(const struct keeper *k);
 void answer(struct keeper *k, uint64_t id, uint32_t flags, const void *body, size_t len,
 	const void *more, size_t more_len);
+
+/** Sends the gate something it has not asked for. */
+void answer_unasked(struct keeper *k, enum ipc_type type, const void *body, size_t len);
 void answer_records(struct keeper *k, uint64_t id, const void *records, size_t len, size_t n);
 void answer_error(struct keeper *k, uint64_t id, const struct err *err);
+void answer_fill_error(struct ipc_error *ret_record, const struct err *err);
 void answer_flush(struct keeper *k);
 
 /** A live peer as it goes out. */

@@ -32,12 +32,12 @@ static enum op_result result_of(const struct err *err)
 	return err_class(err->reason) == ERR_INVALID ? RESULT_INVALID : RESULT_INTERNAL;
 }
 
-enum peer_op meter_op_of(const struct keeper *k, const struct ipc_message *message)
+enum peer_op meter_op_of(const struct keeper *k, unsigned type, const void *body)
 {
-	const struct ipc_put *put = message->body; /* every change begins with the peer's id */
+	const struct ipc_put *put = body; /* every change of a peer begins with its id */
 	const struct peer *peer = peers_by_id(&k->peers, &put->id);
 
-	switch (message->head.type) {
+	switch (type) {
 	case IPC_CREATE: return peer ? PEER_ROTATE : PEER_CREATE;
 	case IPC_PUT:
 		if (!peer)
@@ -45,12 +45,14 @@ enum peer_op meter_op_of(const struct keeper *k, const struct ipc_message *messa
 		return wgkey_equal(&peer->public_key, &put->public_key) ? PEER_UPDATE : PEER_ROTATE;
 	case IPC_REMOVE:
 	case IPC_END: return PEER_DELETE;
-	default: return PEER_UPDATE;
+	default: return N_PEER_OPS;
 	}
 }
 
 void meter_op(struct keeper *k, const struct op *op, const struct err *err)
 {
+	if (op->kind == N_PEER_OPS)
+		return;
 	k->metrics.ops[op->kind][result_of(err)]++;
 	histogram_add(&k->metrics.op_time[op->kind], time_monotonic_us() - op->since_us);
 }
@@ -102,6 +104,8 @@ void meter_audit(const struct keeper *k, const struct op *op, const struct err *
 		some("addressFamilies", families),
 		peer ? LOG_STR("expiresAt", expires[0] ? expires : "permanent") : (struct log_field){ 0 },
 		some("client_ip", source), some("request_id", op->origin.request_id),
+		op->author.key ? LOG_INT("api_key", op->author.key) : (struct log_field){ 0 },
+		op->action ? LOG_STR("action", op->action) : (struct log_field){ 0 },
 		LOG_INT("revision", op->revision),
 		err ? LOG_STR("outcome", "stored") : (struct log_field){ 0 },
 		err ? LOG_STR("reason", err_slug(err->reason)) : (struct log_field){ 0 });

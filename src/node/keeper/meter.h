@@ -5,10 +5,12 @@
 
 #include "node/keeper/keeper.h"
 
-/** What a request would be if it succeeded, so that a failed rotation counts as one. */
-enum peer_op meter_op_of(const struct keeper *k, const struct ipc_message *message);
+/** What a request would be if it succeeded, so that a failed rotation counts as one. N_PEER_OPS: no change of a
+ * peer; a decision about drift says itself what it is. */
+enum peer_op meter_op_of(const struct keeper *k, unsigned type, const void *body);
 
-/** The op is over: counted with its result and its time. `err` NULL: it is done as asked. */
+/** The op is over: counted, unless it is none of a peer, with its result and its time. `err` NULL: it is done as
+ * asked. */
 void meter_op(struct keeper *k, const struct op *op, const struct err *err);
 
 /** The audit line of a change that is durable, for the log. With `err` it is in the store, but was not

@@ -186,6 +186,20 @@ int peers_rekey(struct peers *peers, struct peer *peer, const struct wgkey *key,
 	return err_nomem(err);
 }
 
+static uint64_t counted(uint64_t *last, uint64_t now)
+{
+	uint64_t more = now >= *last ? now - *last : now;
+
+	*last = now;
+	return more;
+}
+
+void peer_count(struct peer *peer, uint64_t rx_device, uint64_t tx_device)
+{
+	peer->rx_bytes += counted(&peer->rx_device, rx_device);
+	peer->tx_bytes += counted(&peer->tx_device, tx_device);
+}
+
 void peer_free(struct peer *peer)
 {
 	if (!peer)

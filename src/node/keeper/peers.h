@@ -40,14 +40,15 @@ struct peer {
 	/* the device */
 	uint64_t seen_dump;  /* number of the last dump that had it */
 	uint64_t moved_dump; /* … in which handshake or counters were new */
-	uint64_t rx_bytes, tx_bytes;
+	uint64_t rx_bytes, tx_bytes;   /* never less than before, see peer_count() */
+	uint64_t rx_device, tx_device; /* as the device counted them last */
 	uint64_t scraped_bytes; /* both together, at the last scrape with series per peer */
 	struct timestamp last_handshake;
 	struct cidr endpoint;
 	uint16_t endpoint_port;
-	bool altered; /* the device has it otherwise */
+	uint8_t altered; /* in what the device has it otherwise: a bit of each enum node_drift_what */
 	bool on_device;    /* the device has confirmed it */
-	int64_t placed_us; /* … at this moment (monotonic) */
+	int64_t placed_us; /* … at this moment (monotonic); INT64_MAX: something about it is under way */
 
 	size_t heap_at; /* place in the expiry heap, from 1; 0: not in it */
 };
@@ -84,6 +85,10 @@ struct peer *peers_next_due(const struct peers *peers);
 
 /** The place in `order` of the first peer behind (created_at, id). */
 size_t peers_after(const struct peers *peers, struct timestamp created_at, const struct uuid *id);
+
+/** Adds what the device has counted since the last time. A device that was made anew, or has the peer under a
+ * new key, counts from zero: then all of it is new. */
+void peer_count(struct peer *peer, uint64_t rx_device, uint64_t tx_device);
 
 void peer_free(struct peer *peer);
 DEFINE_FREEP(struct peer, peer_free);

@@ -97,11 +97,28 @@ TEST(walking_behind_a_peer_that_is_gone)
 	peer_free(b);
 }
 
+TEST(counters_never_fall)
+{
+	/* what the device says, and what is told of it */
+	static const struct {
+		uint64_t device, told;
+	} steps[] = { { 100, 100 }, { 100, 100 }, { 150, 150 }, { 20, 170 }, { 0, 170 }, { 5, 175 },
+		{ 5, 175 } };
+	scoped(peer_freep) struct peer *peer = make(1, 0);
+
+	for (size_t i = 0; i < N_ELEMENTS(steps); i++) {
+		peer_count(peer, steps[i].device, 2 * steps[i].device);
+		assert_int_equal(peer->rx_bytes, steps[i].told);
+		assert_int_equal(peer->tx_bytes, 2 * steps[i].told);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(order_and_expiries_hold_through_a_random_life),
 		cmocka_unit_test(the_first_due_comes_first),
+		cmocka_unit_test(counters_never_fall),
 		cmocka_unit_test(walking_behind_a_peer_that_is_gone),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,9 +8,11 @@
 
 struct taken {
 	struct cidr address;
-	void *owner;      /* NULL: resting; &foreign_owner: foreign */
-	int64_t freed_us; /* of a resting one */
-	uint64_t reading; /* of a foreign one: the last that found it */
+	void *owner; /* NULL: resting; &foreign_owner: foreign */
+	union {
+		int64_t freed_us; /* of a resting one */
+		uint64_t reading; /* of a foreign one: the last that found it */
+	};
 	TAILQ_ENTRY(taken) link;
 };
 

@@ -41,7 +41,8 @@ static void fill_node(struct keeper *k, struct ipc_node *node)
 	snprintf(node->remedy, sizeof node->remedy, "%s", k->forwarding.remedy);
 	for (unsigned p = 0; p < k->n_pools; p++)
 		node->pools[p] = (struct ipc_pool){ k->pools[p].subnet, k->pools[p].server,
-			pool_size(&k->pools[p]), k->pools[p].n_used, k->pools[p].n_resting };
+			pool_size(&k->pools[p]), k->pools[p].n_used, k->pools[p].n_resting,
+			k->pools[p].n_foreign };
 	node->n_pools = (uint8_t)k->n_pools;
 	node->peers = k->peers.n;
 	node->suspended = reads_suspended(k);
@@ -51,6 +52,12 @@ static void fill_node(struct keeper *k, struct ipc_node *node)
 	node->unmanaged = k->unmanaged;
 	node->altered = k->altered;
 	node->missing = k->missing;
+	node->tombstones = (uint64_t)store_ended(k->store);
+	if (k->witness.held.note[0]) {
+		node->checkpoint.checkpoint = k->witness.held.checkpoint;
+		node->checkpoint.received_us = k->witness.held.received_at.us;
+		node->checkpoint.forked = k->witness.log.fork[0] != '\0';
+	}
 	node->started_us = k->started_at.us;
 	node->listen_port = k->listen_port;
 	node->backend = k->backend == WGDEV_KERNEL ? NODE_KERNEL : NODE_USERSPACE;
@@ -134,13 +141,46 @@ void read_serve(struct keeper *k, struct waiter *waiter, int r, const struct err
 	case IPC_NODE: serve_node(k, waiter->id); break;
 	case IPC_GET: serve_peer(k, waiter); break;
 	case IPC_KEY: serve_key(k, waiter, r, err); break;
+	case IPC_API_KEYS: keyring_list(k, waiter->id, waiter->caller); break;
+	case IPC_WITNESS: witness_list(k, waiter->id); break;
 	case IPC_READY: checks_serve(k, waiter->id); break;
 	case IPC_METRICS: scrape_serve(k, waiter->id); break;
 	default: start_list(k, waiter); break;
 	}
 }
 
-void keeper_read(struct keeper *k, const struct ipc_message *message)
+/* What is answered from memory or store alone. */
+static bool needs_no_reading(const struct keeper *k, const struct waiter *waiter)
+{
+	switch (waiter->type) {
+	case IPC_CHANGES:
+	case IPC_API_KEYS:
+	case IPC_WITNESS: return true;
+	default: return k->state == DEVICE_AWAY && !waiter->watches;
+	}
+}
+
+static void read_now(struct keeper *k, struct waiter *waiter)
+{
+	if (needs_no_reading(k, waiter)) {
+		read_serve(k, waiter, 0, NULL);
+		waiter_free(waiter);
+		return;
+	}
+	dump_wait(k, waiter);
+}
+
+void keeper_read_deferred(struct keeper *k)
+{
+	struct waiter *waiter;
+
+	while ((waiter = TAILQ_FIRST(&k->deferred))) {
+		TAILQ_REMOVE(&k->deferred, waiter, link);
+		read_now(k, waiter);
+	}
+}
+
+void keeper_read(struct keeper *k, const struct ipc_message *message, const struct author *author)
 {
 	struct waiter *waiter = calloc(1, sizeof *waiter);
 	struct err err;
@@ -152,6 +192,7 @@ void keeper_read(struct keeper *k, const struct ipc_message *message)
 	}
 	waiter->id = message->head.id;
 	waiter->type = message->head.type;
+	waiter->caller = author->key;
 	waiter->since_us = time_monotonic_us();
 	if (waiter->type == IPC_KEY) {
 		waiter->key = ((const struct ipc_key *)message->body)->key;
@@ -161,12 +202,11 @@ void keeper_read(struct keeper *k, const struct ipc_message *message)
 			memcpy(&waiter->body, message->body, message->len);
 		waiter->since_us -= KEEPER_READ_AGE_US;
 	}
-	if (waiter->type == IPC_CHANGES || (k->state == DEVICE_AWAY && !waiter->watches)) {
-		read_serve(k, waiter, 0, NULL);
-		free(waiter);
-		return;
-	}
-	dump_wait(k, waiter);
+	/* nobody sees what is not durable yet */
+	if (STAILQ_EMPTY(&k->staged))
+		read_now(k, waiter);
+	else
+		TAILQ_INSERT_TAIL(&k->deferred, waiter, link);
 }
 
 /*
@@ -218,7 +258,8 @@ static bool next_moved(struct keeper *k, struct lister *lister, struct chunk *ch
 
 		lister->last_created = peer->created_at;
 		lister->last_id = peer->id;
-		/* a cursor from before a restart is larger than any of ours: everything then */
+		/* a cursor from before a restart is behind all of ours; or before them, where the clock
+		 * went back: everything then */
 		if (peer->moved_dump > (uint64_t)lister->after ||
 			((uint64_t)lister->after > k->dumps && peer->moved_dump))
 			answer_peer(peer, &chunk->records[chunk->n++]);
@@ -247,6 +288,8 @@ static int add_change(void *ctx, const struct store_change *change)
 	record->generation = change->generation;
 	record->revision = change->revision;
 	record->keepalive = (int32_t)change->keepalive;
+	record->author_key = change->author_key;
+	record->author_source = change->author_source;
 	record->has_preshared_key = change->has_preshared_key;
 	record->end_reason = (uint8_t)change->end_reason;
 	record->state = change->ended_at.us ? NODE_PEER_ENDED
@@ -259,22 +302,21 @@ static int add_change(void *ctx, const struct store_change *change)
 	return 0;
 }
 
-static bool next_changes(struct keeper *k, struct lister *lister, struct chunk *chunk)
+static int next_changes(struct keeper *k, struct lister *lister, struct chunk *chunk, struct err *err)
 {
 	struct change_chunk cc = { lister, chunk };
 	int64_t limit = lister->left < (int64_t)RECORDS_PER_CHUNK ? lister->left
 								  : (int64_t)RECORDS_PER_CHUNK;
-	struct err err;
+	int r = store_changes(k->store, lister->after, limit, add_change, &cc, err);
 
-	if (store_changes(k->store, lister->after, limit, add_change, &cc, &err) < 0)
-		return false;
-	return (int64_t)chunk->n == limit && lister->left > 0;
+	return r < 0 ? r : (int64_t)chunk->n == limit && lister->left > 0;
 }
 
-static bool next_chunk(struct keeper *k, struct lister *lister, struct chunk *chunk)
+/* 1: and there is more; 0: the last one; negative: it could not be read. */
+static int next_chunk(struct keeper *k, struct lister *lister, struct chunk *chunk, struct err *err)
 {
 	switch (lister->type) {
-	case IPC_CHANGES: return next_changes(k, lister, chunk);
+	case IPC_CHANGES: return next_changes(k, lister, chunk, err);
 	case IPC_COUNTERS: return next_moved(k, lister, chunk);
 	default: return next_in_order(k, lister, chunk);
 	}
@@ -290,18 +332,21 @@ void keeper_pump(struct keeper *k)
 	STAILQ_FOREACH(lister, &k->listers, link)
 		n++;
 	for (; n > 0 && k->ipc_writable; n--) {
-		bool more;
+		struct err err;
+		int more;
 
 		lister = STAILQ_FIRST(&k->listers);
 		STAILQ_REMOVE_HEAD(&k->listers, link);
 		chunk.n = 0;
-		if (lister->type == IPC_METRICS) {
+		if (lister->type == IPC_METRICS)
 			more = scrape_next(k, lister);
-		} else {
-			more = next_chunk(k, lister, &chunk);
-			send_chunk(k, lister, &chunk, more);
-		}
-		if (more)
+		else
+			more = next_chunk(k, lister, &chunk, &err);
+		if (more < 0)
+			answer_error(k, lister->id, &err);
+		else if (lister->type != IPC_METRICS)
+			send_chunk(k, lister, &chunk, more > 0);
+		if (more > 0)
 			STAILQ_INSERT_TAIL(&k->listers, lister, link);
 		else
 			free(lister);

@@ -222,6 +222,6 @@ void scrape_hurry(struct keeper *k)
 			continue;
 		TAILQ_REMOVE(&k->waiters, waiter, link);
 		read_serve(k, waiter, 0, NULL);
-		free(waiter);
+		waiter_free(waiter);
 	}
 }

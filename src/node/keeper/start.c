@@ -94,6 +94,10 @@ static int open_store(struct keeper *k, struct err *err)
 	if (r >= 0)
 		r = store_load(k->store, since, load_peer, load_resting, k, err);
 	if (r >= 0)
+		r = witness_open(k, err);
+	if (r >= 0)
+		r = keyring_open(k, err);
+	if (r >= 0)
 		log_info("store loaded", LOG_STR("path", path), LOG_INT("peers", k->peers.n),
 			LOG_INT("revision", store_revision(k->store)),
 			LOG_INT("ms", (time_monotonic_us() - began) / USEC_PER_MS));
@@ -105,7 +109,6 @@ static int open_identity(struct keeper *k, struct err *err)
 	if (gethostname(k->host, sizeof k->host) < 0 || !k->host[0])
 		snprintf(k->host, sizeof k->host, "wgkeeper-node");
 	k->host[sizeof k->host - 1] = '\0';
-	k->api_key = digest_of((struct span){ k->conf.api_key.at, k->conf.api_key.len });
 	if (k->conf.tls == NODE_TLS_OFF)
 		log_warn(insecure_tls);
 	return identity_tls(&k->conf, k->host, &k->cert_pem, &k->key_pem, k->arena, err);

@@ -42,7 +42,7 @@ void traffic_peer(struct traffic *traffic, const struct peer *peer, const struct
 	if (was) /* it has become ours */
 		add(traffic, was->rx_bytes, was->tx_bytes, seen);
 	else if (peer->seen_dump || peer->placed_us)
-		add(traffic, peer->rx_bytes, peer->tx_bytes, seen);
+		add(traffic, peer->rx_device, peer->tx_device, seen);
 	free(was);
 }
 

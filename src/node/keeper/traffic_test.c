@@ -17,8 +17,8 @@ static void read_ours(struct traffic *t, struct peer *peer, uint64_t rx, uint64_
 	struct wgdev_peer at = seen(peer->public_key.bytes[0], rx, tx);
 
 	traffic_peer(t, peer, &at);
-	peer->rx_bytes = rx;
-	peer->tx_bytes = tx;
+	peer->rx_device = rx;
+	peer->tx_device = tx;
 	peer->seen_dump = t->reading;
 }
 
