@@ -30,7 +30,7 @@ class Node:
                         "--state-dir", os.path.join(folder, "state"), *options)
         self.enrol = result.stdout.strip()
         self.host, self.port, self.pin, self.key = self.parse(self.enrol)
-        self.process = None
+        self.process, self.scheme = None, "https"
 
     @staticmethod
     def parse(enrol):
@@ -61,16 +61,17 @@ class Node:
     def kill(self, part):
         os.kill(self.pid_of(part), signal.SIGKILL)
 
-    def call(self, method, path, body=None, key=None, source=None, timeout=15):
+    def call(self, method, path, body=None, key=None, source=None, timeout=15,
+             content_type="application/json"):
         """curl by hand, from a namespace that reaches the node (default: its own)."""
         argv = ["curl", "-sk", "-m", str(timeout), "-X", method, "-w", "\n%{http_code}",
-                "-H", "@-", f"https://{self.host}:{self.port}{path}"]
+                "-H", "@-", f"{self.scheme}://{self.host}:{self.port}{path}"]
         if body is not None:
             text = body if isinstance(body, (str, bytes)) else json.dumps(body)
             path = os.path.join(self.folder, f"body-{uuid.uuid4()}")
             with open(path, "wb") as out:
                 out.write(text if isinstance(text, bytes) else text.encode())
-            argv += ["--data-binary", f"@{path}", "-H", "Content-Type: application/json"]
+            argv += ["--data-binary", f"@{path}", "-H", f"Content-Type: {content_type}"]
         headers = f"X-API-Key: {self.key if key is None else key}\n"
         result = subprocess.run((source or self.ns).argv(*argv), input=headers.encode(),
                                 capture_output=True, timeout=timeout + 5)
@@ -82,6 +83,24 @@ class Node:
 
     def get(self, path, **kwargs):
         return self.call("GET", path, **kwargs)
+
+    def post(self, path, body, **kwargs):
+        return self.call("POST", path, body, **kwargs)
+
+    def edit(self, change):
+        """Changes the configuration's text."""
+        with open(self.config, encoding="utf-8") as file:
+            text = change(file.read())
+        with open(self.config, "w", encoding="utf-8") as file:
+            file.write(text)
+
+    def restart(self):
+        self.stop()
+        return self.start()
+
+    def log(self):
+        with open(os.path.join(self.folder, "node.log"), encoding="utf-8", errors="replace") as file:
+            return file.read()
 
     def put(self, peer_id, public_key, generation=1, **more):
         return self.call("PUT", f"/v1/peers/{peer_id}",

@@ -148,7 +148,7 @@ def test_expiry_can_change_and_the_peer_expires_by_itself(console, make_node):
     changed = api.call("PATCH", path, {"expiresAt": at}, headers={"If-Match": f'"{peer["etag"]}"'})
     assert changed.status == 200 and changed.json["expiresAt"] == at
     assert changed.json["pending"] is False, changed.text
-    assert node.get(f"/v1/peers/{peer['id']}").json["peer"]["hasPresharedKey"] is True
+    assert node.get(f"/v1/peers/{peer['id']}").json["hasPresharedKey"] is True
     wait_for(lambda: public not in node.device.peers(), timeout=6)
     wait_for(lambda: api.get(path).json["access"] == "expired", timeout=15)
     log = [(row["action"], row["outcome"]) for row in entries(api, peer=peer["id"], action="peer.expire")]
