@@ -81,7 +81,8 @@ static int place(const struct query *query, const char *name)
 
 static void insert_row(sqlite3 *db, sqlite3_stmt *stmt, const struct query *query, uint32_t n)
 {
-	static const char *const numbers[] = { "created_at", "suspended", "keepalive", "generation" };
+	static const char *const numbers[] = { "created_at", "suspended", "keepalive", "generation",
+		"author_key" };
 	struct uuid id;
 	uint8_t key[32], digest[16];
 	char address[32];
@@ -94,6 +95,7 @@ static void insert_row(sqlite3 *db, sqlite3_stmt *stmt, const struct query *quer
 	sqlite3_bind_blob(stmt, place(query, "public_key"), key, sizeof key, SQLITE_STATIC);
 	sqlite3_bind_blob(stmt, place(query, "digest"), digest, sizeof digest, SQLITE_STATIC);
 	sqlite3_bind_text(stmt, place(query, "address4"), address, -1, SQLITE_STATIC);
+	sqlite3_bind_text(stmt, place(query, "author_source"), "127.0.0.1", -1, SQLITE_STATIC);
 	for (size_t i = 0; i < N_ELEMENTS(numbers); i++)
 		sqlite3_bind_int64(stmt, place(query, numbers[i]), 1);
 	sqlite3_bind_int64(stmt, place(query, "revision"), n);
@@ -224,7 +226,9 @@ static void pair(unsigned long n, unsigned long asked, unsigned long answered)
 static void fill(struct node_peer *peer, struct cidr *address, uint32_t n)
 {
 	*peer = (struct node_peer){ .state = NODE_PEER_LIVE, .created_at = { 1767225600000000 + n },
-		.generation = 1, .revision = n, .addresses = { address, 1 } };
+		.generation = 1, .revision = n, .addresses = { address, 1 }, .changed_by_key = 1,
+		.store_revision = INT_NONE };
+	(void)cidr_parse_address(span_of("127.0.0.1"), &peer->changed_from);
 	*address = (struct cidr){ .family = IP_V4, .bits = 32,
 		.addr = { 10, (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n } };
 	uuid_make_v4(&peer->id);
