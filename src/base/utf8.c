@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include <assert.h>
+
 #include "base/utf8.h"
 
 size_t utf8_sequence(const uint8_t *at, size_t left)
@@ -39,4 +41,34 @@ bool utf8_ok(struct span text)
 			return false;
 	}
 	return true;
+}
+
+static bool is_control(struct span character)
+{
+	uint8_t first = (uint8_t)character.at[0];
+
+	/* C0 and DEL; C1 is U+0080 to U+009F */
+	return first < 0x20 || first == 0x7f || (first == 0xc2 && (uint8_t)character.at[1] < 0xa0);
+}
+
+size_t utf8_clean(char *buf, size_t size, struct span text)
+{
+	size_t len = 0, n;
+
+	assert(size > 0);
+	for (; text.len; text.at += n, text.len -= n) {
+		size_t whole = utf8_sequence((const uint8_t *)text.at, text.len);
+
+		n = whole ? whole : 1;
+		if (!whole || is_control(text) || (len == 0 && text.at[0] == ' '))
+			continue;
+		if (len + n >= size)
+			break;
+		memcpy(buf + len, text.at, n);
+		len += n;
+	}
+	while (len && buf[len - 1] == ' ')
+		len--;
+	buf[len] = '\0';
+	return len;
 }

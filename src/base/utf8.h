@@ -13,3 +13,8 @@ size_t utf8_sequence(const uint8_t *at, size_t left);
 
 /** Whether all of it is UTF-8, without NULs. */
 bool utf8_ok(struct span text);
+
+/** Copies `text` for people to read on one line, NUL-terminated: control characters and what is not
+ * UTF-8 left out, blanks at both ends too, cut between two characters where it is longer than `size`
+ * allows. Returns the bytes written, without the NUL. */
+size_t utf8_clean(char *buf, size_t size, struct span text);

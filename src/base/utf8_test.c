@@ -39,10 +39,46 @@ TEST(what_is_utf8_and_what_is_not)
 			fail_msg("case %zu", i);
 }
 
+TEST(cleans_for_one_line)
+{
+	static const struct {
+		const char *text, *want;
+	} cases[] = {
+		{ "alice", "alice" },
+		{ "  Zo\xc3\xab \t laptop\r ", "Zo\xc3\xab  laptop" },
+		{ "a\nb\x1b[31mc\x7f", "ab[31mc" },
+		{ "\xc2\x85x\xc2\xa0y", "x\xc2\xa0y" },
+		{ "\xff\xfe bad \xc3", "bad" },
+		{ "", "" },
+		{ " \t ", "" },
+	};
+	char buf[64];
+
+	for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+		assert_int_equal(
+			utf8_clean(buf, sizeof buf, span_of(cases[i].text)), strlen(cases[i].want));
+		assert_string_equal(buf, cases[i].want);
+	}
+}
+
+TEST(cuts_between_characters)
+{
+	char buf[5];
+
+	assert_int_equal(utf8_clean(buf, sizeof buf, span_of("ab\xe2\x82\xac")), 2);
+	assert_string_equal(buf, "ab");
+	assert_int_equal(utf8_clean(buf, sizeof buf, span_of("a\xe2\x82\xac")), 4);
+	assert_int_equal(utf8_clean(buf, sizeof buf, span_of("abcdefgh")), 4);
+	assert_int_equal(utf8_clean(buf, 1, span_of("abc")), 0);
+	assert_string_equal(buf, "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_utf8_and_what_is_not),
+		cmocka_unit_test(cleans_for_one_line),
+		cmocka_unit_test(cuts_between_characters),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
