@@ -72,6 +72,7 @@
 	X(REASON_STORE,               "store_unavailable",     ERR_UNAVAILABLE, 503, "The store cannot be written")         \
 	X(REASON_STORE_FULL,          "store_full",            ERR_UNAVAILABLE, 507, "The disk is full")                    \
 	X(REASON_KEEPER_AWAY,         "keeper_away",           ERR_UNAVAILABLE, 503, "The node is restarting")              \
+	X(REASON_INVENTORY,           "inventory_mode",        ERR_CONFLICT,    409, "The node only looks, it changes nothing") \
 	/* a node's API keys, and the audit log it is a witness of */                                                     \
 	X(REASON_INVALID_NOTE,        "invalid_note",          ERR_INVALID,     400, "The signed note is malformed")        \
 	X(REASON_INVALID_SIGNATURE,   "invalid_signature",     ERR_INVALID,     400, "The signature does not hold")         \

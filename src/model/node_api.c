@@ -20,6 +20,9 @@ const struct word node_peer_state_words[] = {
 const struct word node_peer_end_words[] = {
 	{ NODE_END_DELETED, "deleted" }, { NODE_END_EXPIRED, "expired" }, { NODE_END_ROTATED, "rotated" }, { 0 },
 };
+const struct word node_mode_words[] = {
+	{ NODE_MODE_MANAGE, "manage" }, { NODE_MODE_INVENTORY, "inventory" }, { 0 },
+};
 
 #define POOL(member, ...) FIELD(struct node_pool, member, __VA_ARGS__)
 static const struct field pool_fields[] = {
@@ -65,6 +68,7 @@ static const struct field info_fields[] = {
 	INFO(clock, .doc = "The node's clock."),
 	INFO(started_at, .flags = F_SECONDS, .doc = "When the service started."),
 	INFO(device_read_at, .flags = F_NULLABLE, .doc = "When the device was last read whole."),
+	INFO(mode, .words = node_mode_words, .doc = "manage, or inventory: the node changes nothing and refuses every change."),
 	INFO(backend, .words = node_backend_words, .doc = "What serves the interface."),
 	INFO(device, .words = node_device_words, .doc = "Whether the interface is there and as the store wants it."),
 	INFO(forwarding, .words = node_forwarding_words, .doc = "Whether the host forwards the tunnel's traffic."),

@@ -56,9 +56,12 @@ enum node_key_state { NODE_KEY_LIVE = 1, NODE_KEY_EXPIRED, NODE_KEY_RETIRED };
 extern const struct word node_drift_kind_words[], node_drift_what_words[], node_drift_act_words[],
 	node_batch_words[], node_key_origin_words[], node_key_state_words[];
 
+/** Whether the node works, or only looks. */
+enum node_mode { NODE_MODE_MANAGE = 1, NODE_MODE_INVENTORY };
+
 extern const struct word node_backend_words[], node_forwarding_words[], node_device_words[],
 	node_family_words[],
-	node_peer_state_words[], node_peer_end_words[];
+	node_peer_state_words[], node_peer_end_words[], node_mode_words[];
 
 /** Use of one family's pool. */
 struct node_pool {
@@ -100,7 +103,7 @@ struct node_info {
 	int64_t listen_port, peers, suspended, possible, connected, tombstones;
 	struct list pools; /* of struct node_pool */
 	struct timestamp clock, started_at, device_read_at;
-	int backend, device, forwarding;
+	int mode, backend, device, forwarding;
 	const char *forwarding_remedy;
 	struct node_drift drift;
 	struct node_checkpoint_head checkpoint;

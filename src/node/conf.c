@@ -6,6 +6,7 @@
 #include "base/parse.h"
 #include "conf/conf.h"
 #include "log/log.h"
+#include "model/node_api.h"
 #include "node/conf.h"
 #include "wg/wgdev.h"
 
@@ -49,6 +50,7 @@ static int check_wan(const void *value, struct err *err)
 
 /* clang-format off */
 static const struct field conf_fields[] = {
+	CONF(mode, .conf = "mode", .dflt = "manage", .words = node_mode_words, .doc = "manage, or inventory: look at the interface and report, change nothing."),
 	CONF(port, .conf = "server.port", .flags = F_REQUIRED, .min = 1, .max = 65535, .doc = "TCP port of the API."),
 	CONF(bind, .conf = "server.bind", .dflt = "", .max = 64, .doc = "Address to listen on; default all, both families."),
 	CONF(tls, .conf = "server.tls", .words = tls_words, .flags = F_NULLABLE, .doc = "auto (self-made key), files (tls_cert and tls_key) or off."),

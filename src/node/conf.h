@@ -18,6 +18,7 @@ enum node_backend_choice { NODE_BACKEND_AUTO = 1, NODE_BACKEND_KERNEL, NODE_BACK
 enum node_unmanaged { NODE_UNMANAGED_REPORT = 1, NODE_UNMANAGED_REMOVE };
 
 struct node_conf {
+	int mode; /* enum node_mode */
 	/* server */
 	int64_t port;
 	const char *bind, *tls_cert, *tls_key;

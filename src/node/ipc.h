@@ -183,7 +183,7 @@ struct ipc_node {
 	struct ipc_checkpoint_head checkpoint;
 	int64_t started_us;
 	uint16_t listen_port;
-	uint8_t n_pools, backend, forwarding;
+	uint8_t n_pools, mode, backend, forwarding;
 };
 
 struct ipc_key_answer {

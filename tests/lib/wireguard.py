@@ -35,6 +35,34 @@ class Device:
         self.process.stop()
 
 
+class Quick:
+    """A server that wg-quick runs: its file in /etc/wireguard, which `ip netns exec` takes from
+    /etc/netns/NAME/wireguard, so that it is this namespace's alone."""
+
+    def __init__(self, ns, interface, text):
+        self.ns, self.interface = ns, interface
+        self.etc = f"/etc/netns/{ns.name}"
+        os.makedirs(f"{self.etc}/wireguard")
+        self.path = f"{self.etc}/wireguard/{interface}.conf"
+        self.is_up = False
+        self.write(text)
+
+    def write(self, text):
+        with open(self.path, "w", encoding="utf-8") as out:
+            out.write(text)
+        os.chmod(self.path, 0o600)
+
+    def up(self):
+        self.ns.run("wg-quick", "up", self.interface)
+        self.is_up = True
+        return self
+
+    def stop(self):
+        if self.is_up:
+            self.ns.run("wg-quick", "down", self.interface, check=False)
+        shutil.rmtree(self.etc)
+
+
 class Client:
     """wg-quick with an unchanged file, in a namespace and a mount namespace of its own (own
     /run/wireguard, own resolv.conf), with wireguard-go where the kernel has no WireGuard."""

@@ -115,7 +115,7 @@ static int node_answer(struct pending *p, const struct ipc_meta *meta, const voi
 			.checkpoint = held_head(&in->checkpoint),
 			.pools = { pools, in->n_pools },
 			.clock = time_now(), .started_at = { in->started_us },
-			.device_read_at = { meta->device_read_us }, .backend = in->backend,
+			.device_read_at = { meta->device_read_us }, .mode = in->mode, .backend = in->backend,
 			.device = (int)meta->device, .forwarding = in->forwarding,
 			.forwarding_remedy = in->remedy[0] ? in->remedy : NULL,
 			.drift = { (int64_t)in->unmanaged, (int64_t)in->altered,

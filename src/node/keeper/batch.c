@@ -299,7 +299,7 @@ static void finish_op(struct keeper *k, struct op *op)
 	}
 	peer = peers_by_id(&k->peers, &op->peer);
 	if (peer && wgkey_equal(&peer->public_key, &op->key)) {
-		peer->on_device = !peer->suspended;
+		peer->on_device = !peer_is_off(peer);
 		peer->placed_us = time_monotonic_us();
 	}
 	answer_op(k, op, 0);

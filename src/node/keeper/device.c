@@ -30,6 +30,8 @@ static int make_link(struct keeper *k, struct err *err)
 	struct link_info link;
 	int r = link_get(k->conf.interface, &link, err);
 
+	if (keeper_only_looks(k))
+		return r;
 	if (r >= 0 || k->conf.backend == NODE_BACKEND_USERSPACE)
 		return 0;
 	r = link_create_wireguard(k->conf.interface, err);
@@ -117,6 +119,8 @@ void device_stranger(struct keeper *k, const struct wgdev_peer *seen)
 
 	if (!ours && !ended)
 		k->unmanaged++; /* a suspended one that is there counts as altered */
+	if (keeper_only_looks(k))
+		return;
 	if (!ended && !(ours && starting) && k->conf.unmanaged_peers != NODE_UNMANAGED_REMOVE)
 		return;
 	if (k->n_strangers == k->strangers_room) {
@@ -224,7 +228,7 @@ void device_check_forwarding(struct keeper *k)
 
 static bool must_set(const struct keeper *k, const struct peer *peer)
 {
-	return !peer->suspended && (peer->seen_dump != k->dumps || peer->altered);
+	return !peer_is_off(peer) && (peer->seen_dump != k->dumps || peer->altered);
 }
 
 static int plan(struct keeper *k, struct err *err)
@@ -244,7 +248,7 @@ static int plan(struct keeper *k, struct err *err)
 		if (must_set(k, peer)) {
 			k->todo[k->n_todo++] = peer->id;
 		} else {
-			peer->on_device = !peer->suspended;
+			peer->on_device = !peer_is_off(peer);
 			peer->placed_us = k->dump_began_us;
 		}
 	}
@@ -279,7 +283,7 @@ static int set_next(struct keeper *k, struct err *err)
 	for (; k->todo_at < end; k->todo_at++) {
 		struct peer *peer = peers_by_id(&k->peers, &k->todo[k->todo_at]);
 
-		if (!peer || peer->suspended)
+		if (!peer || peer_is_off(peer))
 			continue; /* ended meanwhile */
 		device_change_of(peer, &changes[n++]);
 		peer->on_device = true;
@@ -350,6 +354,10 @@ void device_reconcile(struct keeper *k, const struct wgdev_interface *interface)
 	struct err err;
 	int r;
 
+	if (keeper_only_looks(k)) {
+		inventory_take(k, interface);
+		return;
+	}
 	if (k->state == DEVICE_SETTING)
 		return;
 	if (k->state == DEVICE_READY && !k->unknown && !is_fresh(k, interface)) {

@@ -81,7 +81,7 @@ unsigned drift_differs(const struct peer *peer, const struct wgdev_peer *seen)
 {
 	unsigned bits = 0;
 
-	if (peer->suspended)
+	if (peer_is_off(peer))
 		return 1u << NODE_DIFFERS_PRESENT;
 	if (!same_allowed(peer, seen))
 		bits |= 1u << NODE_DIFFERS_ALLOWED;
@@ -179,7 +179,7 @@ static void fill_seen(struct ipc_drift *record, const struct wgdev_peer *seen)
 static void fill_stored(struct ipc_drift *record, const struct peer *peer)
 {
 	record->peer_id = peer->id;
-	record->state = peer->suspended ? NODE_PEER_SUSPENDED : NODE_PEER_LIVE;
+	record->state = peer_is_off(peer) ? NODE_PEER_SUSPENDED : NODE_PEER_LIVE;
 	memcpy(record->address, peer->address, sizeof record->address);
 }
 
@@ -494,7 +494,7 @@ static int adopt(struct keeper *k, const struct drift_case *kase, struct peer *p
 		return err_set(err, REASON_DRIFT_NOT_FOUND, NULL, "the device has no such peer");
 	if (!peer)
 		return adopt_stranger(k, kase, op, err);
-	if (peer->suspended)
+	if (peer_is_off(peer))
 		return wrong_action(err, "the peer is suspended; 'restore' takes it off the device, PUT "
 					 "/v1/peers resumes it");
 	if (!drift_differs(peer, &kase->seen))
@@ -516,7 +516,7 @@ static int take_off(struct op *op, const struct wgkey *key, const struct peer *p
 static int take_stranger_off(const struct drift_case *kase, struct peer *peer, struct op *op,
 	struct err *err)
 {
-	if (peer && !peer->suspended)
+	if (peer && !peer_is_off(peer))
 		return wrong_action(err, "this is a live peer of the node; 'restore' puts it back as it "
 					 "was, DELETE /v1/peers ends it");
 	return take_off(op, &kase->in.key, peer, err);
@@ -529,7 +529,7 @@ static int restore(const struct drift_case *kase, struct peer *peer, struct op *
 			"neither the device nor the store has such a peer");
 	if (!peer)
 		return wrong_action(err, "the node has not made this peer; adopt or remove it");
-	if (peer->suspended)
+	if (peer_is_off(peer))
 		return take_off(op, &kase->in.key, peer, err);
 	if (kase->on_device && !drift_differs(peer, &kase->seen))
 		return reply(op, peer, err); /* as it should be */

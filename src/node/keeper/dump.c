@@ -139,7 +139,7 @@ static void note_seen(struct waiter *waiter, const struct wgdev_peer *seen)
 /* What is on its way to the device, or from it, is no difference. */
 static void note_difference(struct keeper *k, const struct wgdev_peer *seen, const struct peer *peer)
 {
-	if (peer && (!drift_is_settled(k, peer) || !(peer->altered || peer->suspended)))
+	if (peer && (!drift_is_settled(k, peer) || !(peer->altered || peer_is_off(peer))))
 		return;
 	k->altered += peer != NULL;
 	if (k->n_listing)
@@ -156,7 +156,7 @@ void dump_peer(struct keeper *k, const struct wgdev_peer *seen)
 	k->device_peers++;
 	k->active += within(k, seen->last_handshake, ACTIVE_S);
 	k->stale += !within(k, seen->last_handshake, STALE_S);
-	if (peer && !peer->suspended) {
+	if (peer && !peer_is_off(peer)) {
 		update(k, peer, seen);
 	} else {
 		traffic_stranger(&k->traffic, seen);

@@ -132,6 +132,12 @@ static void take_request(struct keeper *k, const struct ipc_message *message)
 		refuse(k, message->head.id, REASON_UNAUTHORIZED, "unauthorized");
 		return;
 	}
+	if (ipc_is_change(message->head.type) && keeper_only_looks(k)) {
+		refuse(k, message->head.id, REASON_INVENTORY,
+			"this node changes nothing: its configuration says `mode: inventory`; set "
+			"`mode: manage` and restart it");
+		return;
+	}
 	switch (message->head.type) {
 	case IPC_BATCH: bulk_take(k, message, &author); break;
 	case IPC_DRIFT:
@@ -203,6 +209,8 @@ static void expire_due(struct keeper *k)
 	int64_t now = time_now().us;
 	struct peer *peer;
 
+	if (keeper_only_looks(k))
+		return;
 	while ((peer = peers_next_due(&k->peers)) && peer->expires_at.us <= now && !k->stopping) {
 		size_t n = k->peers.n;
 
@@ -215,7 +223,7 @@ static void expire_due(struct keeper *k)
 /* Fires when the next peer is due, and when somebody sets the clock. */
 static void arm_timer(struct keeper *k)
 {
-	const struct peer *peer = peers_next_due(&k->peers);
+	const struct peer *peer = keeper_only_looks(k) ? NULL : peers_next_due(&k->peers);
 	int64_t at = peer ? peer->expires_at.us : INT64_MAX;
 	struct itimerspec spec = { 0 };
 

@@ -230,6 +230,15 @@ int keeper_drop_privileges(struct err *err) must_check;
 void keeper_tell_keys(struct keeper *k);
 
 /*
+ * inventory.c: mode: inventory
+ */
+
+bool keeper_only_looks(const struct keeper *k);
+
+/** A reading is there: takes note of what is, and touches nothing. */
+void inventory_take(struct keeper *k, const struct wgdev_interface *interface);
+
+/*
  * changes.c: requests that change something
  */
 

@@ -90,6 +90,12 @@ size_t peers_after(const struct peers *peers, struct timestamp created_at, const
  * new key, counts from zero: then all of it is new. */
 void peer_count(struct peer *peer, uint64_t rx_device, uint64_t tx_device);
 
+/** Whether the device is not to have it. */
+static inline bool peer_is_off(const struct peer *peer)
+{
+	return peer->suspended;
+}
+
 void peer_free(struct peer *peer);
 DEFINE_FREEP(struct peer, peer_free);
 

@@ -25,7 +25,7 @@ uint64_t reads_suspended(struct keeper *k)
 		return k->suspended;
 	k->suspended = 0;
 	for (size_t i = 0; i < k->peers.n; i++)
-		k->suspended += k->peers.order[i]->suspended;
+		k->suspended += peer_is_off(k->peers.order[i]);
 	k->counted_revision = store_revision(k->store);
 	return k->suspended;
 }
@@ -60,6 +60,7 @@ static void fill_node(struct keeper *k, struct ipc_node *node)
 	}
 	node->started_us = k->started_at.us;
 	node->listen_port = k->listen_port;
+	node->mode = (uint8_t)k->conf.mode;
 	node->backend = k->backend == WGDEV_KERNEL ? NODE_KERNEL : NODE_USERSPACE;
 	node->forwarding = (uint8_t)(k->forwarding.state == NFT_FORWARD_OK    ? NODE_FORWARD_OK
 				     : k->forwarding.state == NFT_FORWARD_OFF ? NODE_FORWARD_OFF
@@ -105,7 +106,7 @@ static void serve_key(struct keeper *k, const struct waiter *waiter, int r, cons
 	if (peer) {
 		body.in_store = 1;
 		body.peer_id = peer->id;
-		body.state = peer->suspended ? NODE_PEER_SUSPENDED : NODE_PEER_LIVE;
+		body.state = peer_is_off(peer) ? NODE_PEER_SUSPENDED : NODE_PEER_LIVE;
 	} else if (store_used_key(k->store, &waiter->key, &body.peer_id, &ignored) >= 0) {
 		body.in_store = 1;
 		body.state = NODE_PEER_ENDED;
