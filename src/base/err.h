@@ -62,6 +62,7 @@
 	X(REASON_KEY_IN_USE,          "key_in_use",            ERR_CONFLICT,    409, "The key belongs to another peer")     \
 	X(REASON_PEER_EXPIRED,        "peer_expired",          ERR_CONFLICT,    409, "The peer has expired")                \
 	X(REASON_PEER_ENDED,          "peer_ended",            ERR_CONFLICT,    409, "The peer has ended")                  \
+	X(REASON_PEER_QUARANTINED,    "peer_quarantined",      ERR_CONFLICT,    409, "The peer's address is not one of this node's") \
 	X(REASON_GENERATION,          "generation_went_back",  ERR_CONFLICT,    409, "A newer change is already in place")  \
 	X(REASON_NOT_ADOPTABLE,       "not_adoptable",         ERR_CONFLICT,    409, "The peer cannot be adopted as it is") \
 	X(REASON_DRIFT_ACTION,        "wrong_drift_action",    ERR_CONFLICT,    409, "This is not what can be done about it") \

@@ -20,6 +20,9 @@ const struct word node_peer_state_words[] = {
 const struct word node_peer_end_words[] = {
 	{ NODE_END_DELETED, "deleted" }, { NODE_END_EXPIRED, "expired" }, { NODE_END_ROTATED, "rotated" }, { 0 },
 };
+const struct word node_quarantine_words[] = {
+	{ NODE_QUARANTINE_SUBNET, "subnet" }, { NODE_QUARANTINE_SERVER_ADDRESS, "server_address" }, { 0 },
+};
 const struct word node_mode_words[] = {
 	{ NODE_MODE_MANAGE, "manage" }, { NODE_MODE_INVENTORY, "inventory" }, { 0 },
 };
@@ -60,7 +63,8 @@ static const struct field info_fields[] = {
 	INFO(public_key, .doc = "The interface's public key."),
 	INFO(listen_port, .min = 0, .max = 65535, .doc = "UDP port of the interface."),
 	INFO(peers, .doc = "Live peers, suspended ones included."),
-	INFO(suspended, .doc = "Suspended peers."),
+	INFO(suspended, .doc = "Suspended peers, quarantined ones included."),
+	INFO(quarantined, .doc = "Peers kept off the device because their addresses are not this configuration's."),
 	INFO(possible, .doc = "Peers that the smallest pool a default peer needs can hold."),
 	INFO(tombstones, .doc = "Ended peers that the store remembers, for ever."),
 	INFO(connected, .doc = "Peers with a handshake within 180 s, at the last reading."),
@@ -86,6 +90,7 @@ static const struct field peer_fields[] = {
 	PEER(public_key, .doc = "Curve25519 public key."),
 	PEER(addresses, .of = FIELD_CIDR, .max = 2, .doc = "Its addresses, IPv4 first."),
 	PEER(state, .words = node_peer_state_words, .doc = "live, suspended or ended."),
+	PEER(quarantine, .words = node_quarantine_words, .flags = F_NULLABLE, .doc = "Why it is suspended though nobody did it: an address outside of the subnets, or the server's own."),
 	PEER(end_reason, .words = node_peer_end_words, .flags = F_NULLABLE, .doc = "Why it ended."),
 	PEER(created_at, .doc = "When it was made."),
 	PEER(expires_at, .flags = F_NULLABLE, .doc = "When it ends by itself."),

@@ -56,12 +56,18 @@ enum node_key_state { NODE_KEY_LIVE = 1, NODE_KEY_EXPIRED, NODE_KEY_RETIRED };
 extern const struct word node_drift_kind_words[], node_drift_what_words[], node_drift_act_words[],
 	node_batch_words[], node_key_origin_words[], node_key_state_words[];
 
+/** Why it is off the device though nobody suspended it. */
+enum node_quarantine {
+	NODE_QUARANTINE_SUBNET = 1,     /* an address of it is in none of the configured subnets */
+	NODE_QUARANTINE_SERVER_ADDRESS, /* an address of it is the server's own now */
+};
+
 /** Whether the node works, or only looks. */
 enum node_mode { NODE_MODE_MANAGE = 1, NODE_MODE_INVENTORY };
 
 extern const struct word node_backend_words[], node_forwarding_words[], node_device_words[],
 	node_family_words[],
-	node_peer_state_words[], node_peer_end_words[], node_mode_words[];
+	node_peer_state_words[], node_peer_end_words[], node_quarantine_words[], node_mode_words[];
 
 /** Use of one family's pool. */
 struct node_pool {
@@ -100,7 +106,7 @@ struct node_info {
 	const char *name, *version, *interface, *endpoint;
 	struct list api_versions, capabilities; /* of texts */
 	struct wgkey public_key;
-	int64_t listen_port, peers, suspended, possible, connected, tombstones;
+	int64_t listen_port, peers, suspended, quarantined, possible, connected, tombstones;
 	struct list pools; /* of struct node_pool */
 	struct timestamp clock, started_at, device_read_at;
 	int mode, backend, device, forwarding;
@@ -114,7 +120,7 @@ struct node_peer {
 	struct uuid id, epoch;
 	struct wgkey public_key;
 	struct list addresses; /* of struct cidr, at full length */
-	int state, end_reason;
+	int state, end_reason, quarantine;
 	struct timestamp created_at, expires_at, ended_at;
 	int64_t generation, revision, persistent_keepalive;
 	bool has_preshared_key;

@@ -27,6 +27,10 @@ static const char usage[] =
 	"\n"
 	"Options:\n"
 	"  --config FILE       the configuration (default: $NODE_CONFIG, else ./config.yaml)\n"
+	"  --accept-subnet-change\n"
+	"                      keep peers that a changed subnet or server address leaves no place\n"
+	"                      for: suspended, until it is changed back; without it they keep the\n"
+	"                      node from starting\n"
 	"  --check-config      check it and end\n"
 	"  --print-config      print it as understood, secrets as ***\n"
 	"  --health            ask the local API whether it is ready; exit status 0 if so\n"
@@ -127,8 +131,9 @@ static int run_command(int argc, char **argv, const char *config)
 
 int command_line_read(int argc, char **argv, struct command_line *ret_line)
 {
-	enum { CONFIG = 1, CHECK, PRINT, HEALTH, VERSION, HELP };
+	enum { CONFIG = 1, CHECK, PRINT, HEALTH, VERSION, HELP, ACCEPT };
 	static const struct option options[] = { { "config", required_argument, NULL, CONFIG },
+		{ "accept-subnet-change", no_argument, NULL, ACCEPT },
 		{ "check-config", no_argument, NULL, CHECK },
 		{ "print-config", no_argument, NULL, PRINT }, { "health", no_argument, NULL, HEALTH },
 		{ "version", no_argument, NULL, VERSION }, { "help", no_argument, NULL, HELP }, { 0 } };
@@ -139,6 +144,8 @@ int command_line_read(int argc, char **argv, struct command_line *ret_line)
 	while ((c = getopt_long(argc, argv, "+", options, NULL)) != -1) {
 		if (c == CONFIG)
 			ret_line->config = optarg;
+		else if (c == ACCEPT)
+			ret_line->accept_subnet_change = true;
 		else if (c == '?')
 			return bad_usage(NULL);
 		else

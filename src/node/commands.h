@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #pragma once
 
+#include <stdbool.h>
+
 /* The command line: what is not serving. */
 
 struct command_line {
 	const char *config; /* or NULL: the default */
+	bool accept_subnet_change;
 };
 
 /** Reads the arguments and runs what they name. The exit status, or -1: serve. */

@@ -157,7 +157,7 @@ struct ipc_peer {
 	struct cidr author_source;
 	int32_t keepalive;
 	uint16_t endpoint_port;
-	uint8_t state, end_reason, has_preshared_key;
+	uint8_t state, end_reason, has_preshared_key, quarantine;
 	char label[IPC_LABEL_SIZE];
 };
 
@@ -178,7 +178,8 @@ struct ipc_node {
 	struct wgkey public_key;
 	char name[IPC_NAME_SIZE], interface[16], endpoint[272], remedy[256];
 	struct ipc_pool pools[2];
-	uint64_t peers, suspended, possible, active, connected, unmanaged, altered, missing;
+	uint64_t peers, suspended, quarantined, possible, active, connected, unmanaged, altered,
+		missing;
 	uint64_t tombstones;
 	struct ipc_checkpoint_head checkpoint;
 	int64_t started_us;

@@ -40,7 +40,7 @@ struct child {
 static struct child children[N_CHILDREN] = { [KEEPER] = { .name = "keeper" },
 	[GATE] = { .name = "gate" } };
 
-static int run_child(int which, const char *config_path)
+static int run_child(int which, const struct command_line *line)
 {
 	sigset_t none;
 
@@ -50,19 +50,19 @@ static int run_child(int which, const char *config_path)
 	prctl(PR_SET_NAME, which == KEEPER ? "wgk-keeper" : "wgk-gate");
 	close(children[!which].fd);
 	if (which == KEEPER)
-		return keeper_main(config_path, children[KEEPER].fd, children[GATE].pid != 0);
+		return keeper_main(line, children[KEEPER].fd, children[GATE].pid != 0);
 	logging_leave();
 	usage_close(&usage_of_main);
 	return gate_main(children[GATE].fd);
 }
 
-static void start(int which, const char *config_path)
+static void start(int which, const struct command_line *line)
 {
 	struct child *child = &children[which];
 	pid_t pid = fork();
 
 	if (pid == 0)
-		_exit(run_child(which, config_path));
+		_exit(run_child(which, line));
 	if (pid < 0) {
 		log_error("fork failed", LOG_STR("child", child->name), LOG_INT("errno", errno));
 		child->restart_us = time_monotonic_us() + USEC_PER_SEC;
@@ -148,7 +148,7 @@ static void stop_all(void)
 	(void)reap(true);
 }
 
-static int supervise(const char *config_path, const sigset_t *signals)
+static int supervise(const struct command_line *line, const sigset_t *signals)
 {
 	for (;;) {
 		int64_t now = time_monotonic_us();
@@ -157,7 +157,7 @@ static int supervise(const char *config_path, const sigset_t *signals)
 
 		for (int i = 0; i < N_CHILDREN; i++)
 			if (!children[i].pid && children[i].restart_us <= now)
-				start(i, config_path);
+				start(i, line);
 		wait = wait_time();
 		sig = sigtimedwait(signals, NULL, &wait);
 		logging_learn();
@@ -173,7 +173,7 @@ static int supervise(const char *config_path, const sigset_t *signals)
 	}
 }
 
-static int serve(const char *config_path)
+static int serve(const struct command_line *line)
 {
 	int ends[2], size = SOCKET_BYTES;
 	sigset_t signals;
@@ -194,7 +194,7 @@ static int serve(const char *config_path)
 	signal(SIGPIPE, SIG_IGN);
 	logging_open();
 	usage_open(&usage_of_main);
-	return supervise(config_path, &signals);
+	return supervise(line, &signals);
 }
 
 int main(int argc, char **argv)
@@ -206,5 +206,5 @@ int main(int argc, char **argv)
 	status = command_line_read(argc, argv, &line);
 	if (status >= 0)
 		return status;
-	return serve(node_conf_path(line.config));
+	return serve(&line);
 }

@@ -38,8 +38,8 @@ class Node:
         assert match, enrol
         return match.groups()
 
-    def start(self, wait=True):
-        self.process = procs.Process(self.ns.argv(self.program, "--config", self.config),
+    def start(self, *arguments, wait=True):
+        self.process = procs.Process(self.ns.argv(self.program, "--config", self.config, *arguments),
                                      os.path.join(self.folder, "node.log"))
         if wait:
             procs.wait_for(lambda: self.get("/readyz").status == 200)

@@ -10,6 +10,8 @@ import pytest
 from lib.procs import wait_for
 from lib.wireguard import Quick, keypair
 
+OLD_SUBNET = "10.61.0.0/16"
+
 
 def set_key(node, key, value):
     """Sets a dotted key of the node's config.yaml (one that stands at the top, or below
@@ -24,9 +26,135 @@ def set_key(node, key, value):
         out.write("\n".join(lines) + "\n")
 
 
+def refused(node, *arguments):
+    """Starts it; gives what it said when it has ended by itself."""
+    before = len(open(f"{node.folder}/node.log").read()) if os.path.exists(f"{node.folder}/node.log") else 0
+    node.start(*arguments, wait=False)
+    wait_for(lambda: not node.process.running())
+    assert node.stop() == 78
+    return open(f"{node.folder}/node.log", encoding="utf-8").read()[before:]
+
+
+def listed(node):
+    peers, after = {}, 0
+    while True:
+        page = node.get(f"/v1/peers?after={after}").json
+        peers.update({row["id"]: row for row in page["data"]})
+        if not page["more"]:
+            return peers
+        after = page["nextRevision"]
+
+
 def untouched(path):
     stat = os.stat(path)
     return open(path, "rb").read(), stat.st_mtime_ns, stat.st_mode, stat.st_ino
+
+
+#
+# Subnets that change
+#
+
+def make_three(make_node):
+    """Three peers with 10.61.0.2, .3 and 10.61.1.4."""
+    node = make_node(1, "--subnet", OLD_SUBNET)
+    made = {}
+    for address in ("10.61.0.2", "10.61.0.3", "10.61.1.4"):
+        peer, public = str(uuid.uuid4()), keypair()[1]
+        answer = node.put(peer, public, addresses=[address])
+        assert answer.status == 200, answer.text
+        made[address] = (peer, public)
+    node.stop()
+    return node, made
+
+
+def test_a_changed_subnet_refuses_the_start_with_the_list(make_node):
+    node, made = make_three(make_node)
+    set_key(node, "wireguard.subnet", "10.62.0.0/24")
+    text = refused(node)
+    for peer, _ in made.values():
+        assert peer in text
+    assert "3 peers have no place" in text and "--accept-subnet-change" in text
+    assert {key for key in node.device.peers()} == {key for _, key in made.values()}
+    set_key(node, "wireguard.subnet", OLD_SUBNET)
+    node.start()
+    assert {row["state"] for row in listed(node).values()} == {"live"}
+
+
+def test_peers_of_another_subnet_are_kept_and_come_back(make_node):
+    node, made = make_three(make_node)
+    peer, public = made["10.61.1.4"]
+    set_key(node, "wireguard.subnet", "10.61.0.0/24")
+    assert peer in refused(node)
+    node.start("--accept-subnet-change")
+    row = listed(node)[peer]
+    assert (row["state"], row["quarantine"], row["addresses"]) == ("suspended", "subnet", ["10.61.1.4/32"])
+    assert public not in node.device.peers() and len(node.device.peers()) == 2
+    info = node.get("/v1/node").json
+    assert info["quarantined"] == info["suspended"] == 1 and info["drift"]["missing"] == 0
+    assert node.get(f"/v1/peers/{peer}").json["quarantine"] == "subnet"
+    # nothing puts it back on the device while its address is not ours, and nobody is told it did
+    assert node.put(peer, public, generation=2).json["code"] == "peer_quarantined"
+    answer = node.call("POST", "/peers", {"peerId": peer})
+    assert answer.status == 409 and answer.json["code"] == "peer_quarantined"
+    assert node.put(peer, public, generation=2, suspended=True).status == 200
+    assert node.put(peer, public, generation=3, suspended=True, label="kept").status == 200
+    # accepted once is accepted
+    node.stop()
+    node.start()
+    assert listed(node)[peer]["quarantine"] == "subnet" and public not in node.device.peers()
+    node.stop()
+    set_key(node, "wireguard.subnet", OLD_SUBNET)
+    node.start()
+    row = listed(node)[peer]
+    assert (row["state"], row["quarantine"], row["label"]) == ("suspended", None, "kept")
+    assert node.put(peer, public, generation=4).json["state"] == "live"
+    assert node.device.peers()[public] == ["10.61.1.4/32"]
+
+
+def test_a_peer_in_quarantine_comes_back_by_itself_and_can_end(make_node):
+    node, made = make_three(make_node)
+    set_key(node, "wireguard.subnet", "10.62.0.0/24")
+    node.start("--accept-subnet-change")
+    assert node.device.peers() == {}
+    peer, public = made["10.61.0.2"]
+    ended = node.delete(peer)
+    assert ended.status == 200 and ended.json["absentFromDevice"] is True
+    # one that is given an address meanwhile does not get in the way
+    assert node.put(str(uuid.uuid4()), keypair()[1]).json["addresses"] == ["10.62.0.2/32"]
+    node.stop()
+    set_key(node, "wireguard.subnet", "10.60.0.0/14")
+    node.start()
+    assert listed(node)[peer]["state"] == "ended"
+    for address in ("10.61.0.3", "10.61.1.4"):
+        assert node.device.peers()[made[address][1]] == [f"{address}/32"]
+        assert listed(node)[made[address][0]]["quarantine"] is None
+
+
+def test_one_family_outside_keeps_the_other_address_for_its_peer(make_node):
+    node = make_node(1, "--subnet", "10.61.0.0/29", "--subnet6", "fd61::/64")
+    peer, public = str(uuid.uuid4()), keypair()[1]
+    assert node.put(peer, public).json["addresses"] == ["10.61.0.2/32", "fd61::2/128"]
+    node.stop()
+    set_key(node, "wireguard.subnet6", '"fd62::/64"')
+    node.start("--accept-subnet-change")
+    assert listed(node)[peer]["quarantine"] == "subnet"
+    given = [node.put(str(uuid.uuid4()), keypair()[1]).json for _ in range(5)]
+    assert [row.get("code") for row in given] == [None] * 4 + ["no_available_ip"]
+    assert "10.61.0.2/32" not in [row["addresses"][0] for row in given[:4]]
+
+
+def test_the_servers_address_on_a_peers_is_handled_alike(make_node):
+    node, made = make_three(make_node)
+    peer, public = made["10.61.0.3"]
+    set_key(node, "wireguard.server_ip", "10.61.0.3")
+    text = refused(node)
+    assert peer in text and made["10.61.0.2"][0] not in text
+    node.start("--accept-subnet-change")
+    assert listed(node)[peer]["quarantine"] == "server_address" and public not in node.device.peers()
+    node.stop()
+    set_key(node, "wireguard.server_ip", None)
+    node.start()
+    assert node.device.peers()[public] == ["10.61.0.3/32"]
 
 
 #
@@ -111,7 +239,7 @@ def test_inventory_changes_nothing(make_node, quick, office):
         assert (answer.status, answer.json["code"]) == (409, "inventory_mode"), answer.text
         assert "mode: manage" in answer.text
     assert node.call("DELETE", f"/peers/{peer}", key="x" * 43).status == 401
-    assert node.get("/v1/node").json["revision"] == 0
+    assert node.get("/v1/node").json["revision"] == info["revision"]
     before_kill = node.pid_of("keeper")
     node.kill("keeper")
     wait_for(lambda: node.pid_of("keeper") not in (None, before_kill))

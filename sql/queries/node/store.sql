@@ -12,23 +12,25 @@ UPDATE node SET revision = :revision, set_digest = :set_digest;
 
 -- peer_put :exec
 INSERT INTO peers (id, public_key, preshared_key, address4, address6, created_at, expires_at,
-    suspended, keepalive, generation, revision, label, author_key, author_source, digest)
+    suspended, keepalive, generation, revision, label, author_key, author_source, quarantine,
+    digest)
 VALUES (:id, :public_key, :preshared_key, :address4, :address6, :created_at, :expires_at,
-    :suspended, :keepalive, :generation, :revision, :label, :author_key, :author_source, :digest)
+    :suspended, :keepalive, :generation, :revision, :label, :author_key, :author_source, :quarantine,
+    :digest)
 ON CONFLICT (id) DO UPDATE SET public_key = excluded.public_key,
     preshared_key = excluded.preshared_key, address4 = excluded.address4,
     address6 = excluded.address6, expires_at = excluded.expires_at,
     suspended = excluded.suspended, keepalive = excluded.keepalive,
     generation = excluded.generation, revision = excluded.revision, label = excluded.label,
     author_key = excluded.author_key, author_source = excluded.author_source,
-    digest = excluded.digest;
+    quarantine = excluded.quarantine, digest = excluded.digest;
 
 -- peer_delete :exec
 DELETE FROM peers WHERE id = :id;
 
 -- peer_all :many
 SELECT id, public_key, preshared_key, address4, address6, created_at, expires_at, suspended,
-    keepalive, generation, revision, label, author_key, author_source, digest
+    keepalive, generation, revision, label, author_key, author_source, quarantine, digest
 FROM peers ORDER BY created_at, id;
 
 -- tombstone_put :exec
@@ -70,16 +72,16 @@ SELECT peer_id AS id FROM used_keys WHERE public_key = :public_key;
 
 -- changes_after :many
 SELECT id, public_key, address4, address6, created_at, expires_at, suspended, keepalive,
-    generation, revision, label, ended_at, end_reason, author_key, author_source,
+    generation, revision, label, quarantine, ended_at, end_reason, author_key, author_source,
     preshared_key IS NOT NULL AS has_preshared_key
 FROM (
     SELECT id, public_key, address4, address6, created_at, expires_at, suspended, keepalive,
-        generation, revision, label, NULL AS ended_at, NULL AS end_reason, author_key,
+        generation, revision, label, quarantine, NULL AS ended_at, NULL AS end_reason, author_key,
         author_source, preshared_key
     FROM peers WHERE revision > :after
     UNION ALL
     SELECT id, public_key, address4, address6, created_at, NULL, 0, 0,
-        generation, revision, NULL, ended_at, end_reason, author_key, author_source, NULL
+        generation, revision, NULL, NULL, ended_at, end_reason, author_key, author_source, NULL
     FROM tombstones WHERE revision > :after
 )
 ORDER BY revision LIMIT :limit;

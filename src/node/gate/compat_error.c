@@ -28,6 +28,7 @@ static const struct failure failures[] = {
 		"requested address family is not supported by this node" },
 	{ REASON_PEER_NOT_FOUND, 404, "peer_not_found", "peer not found" },
 	{ REASON_PEER_EXPIRED, 409, "peer_expired", "peer has expired" },
+	{ REASON_PEER_QUARANTINED, 409, "peer_quarantined", NULL },
 	{ REASON_INVENTORY, 409, "inventory_mode", NULL },
 	{ REASON_NO_ADDRESS, 409, "no_available_ip", "no available ip addresses" },
 	{ REASON_DEVICE, 500, "wireguard_error", "wireguard operation failed" },

@@ -46,7 +46,7 @@ int native_fill_peer(const struct ipc_peer *in, const struct ipc_meta *meta, boo
 		return arena_full(arena, err);
 	*out = (struct node_peer){ .id = in->id, .epoch = meta->epoch,
 		.public_key = in->public_key, .addresses = { addresses, 0 }, .state = in->state,
-		.end_reason = in->end_reason, .created_at = { in->created_us },
+		.end_reason = in->end_reason, .quarantine = in->quarantine, .created_at = { in->created_us },
 		.expires_at = { in->expires_us }, .ended_at = { in->ended_us },
 		.generation = in->generation, .revision = in->revision,
 		.persistent_keepalive = in->keepalive,
@@ -110,6 +110,7 @@ static int node_answer(struct pending *p, const struct ipc_meta *meta, const voi
 			.interface = in->interface, .endpoint = in->endpoint[0] ? in->endpoint : NULL,
 			.public_key = in->public_key, .listen_port = in->listen_port,
 			.peers = (int64_t)in->peers, .suspended = (int64_t)in->suspended,
+			.quarantined = (int64_t)in->quarantined,
 			.possible = in->possible > INT64_MAX ? INT64_MAX : (int64_t)in->possible,
 			.connected = (int64_t)in->connected, .tombstones = (int64_t)in->tombstones,
 			.checkpoint = held_head(&in->checkpoint),

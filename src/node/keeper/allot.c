@@ -94,10 +94,13 @@ int allot_these(struct keeper *k, struct peer *peer, const struct cidr *wanted, 
 
 void allot_end(struct keeper *k, const struct peer *peer)
 {
-	for (unsigned a = 0; a < 2; a++)
-		if (peer->address[a].family)
-			pool_free(pool_of(k, peer->address[a].family), &peer->address[a],
-				time_now().us);
+	/* one in quarantine has addresses that are in no pool, or the server's */
+	for (unsigned a = 0; a < 2; a++) {
+		struct pool *pool = pool_of(k, peer->address[a].family);
+
+		if (pool && pool_owner(pool, &peer->address[a]) == peer)
+			pool_free(pool, &peer->address[a], time_now().us);
+	}
 }
 
 int allot_move(struct keeper *k, struct peer *peer, const struct cidr wanted[2], struct err *err)

@@ -131,6 +131,7 @@ void answer_peer(const struct peer *peer, struct ipc_peer *ret_record)
 	ret_record->tx_bytes = peer->tx_bytes;
 	ret_record->keepalive = (int32_t)peer->keepalive;
 	ret_record->state = peer_is_off(peer) ? NODE_PEER_SUSPENDED : NODE_PEER_LIVE;
+	ret_record->quarantine = (uint8_t)peer->quarantine;
 	ret_record->has_preshared_key = !wgkey_is_zero(&peer->preshared_key);
 	ret_record->author_key = peer->author.key;
 	ret_record->author_source = peer->author.source;

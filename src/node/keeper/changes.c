@@ -233,6 +233,8 @@ static int create(struct keeper *k, const struct ipc_create *in, struct op *op, 
 	struct peer *peer = peers_by_id(&k->peers, &in->id);
 	int r = change_check_device(k, err);
 
+	if (r >= 0 && peer && peer->quarantine)
+		r = quarantine_refuse(peer, err);
 	if (r < 0)
 		return r;
 	wgkey_generate(&private_key);
@@ -258,18 +260,13 @@ int change_set_label(struct peer *peer, const char *label, struct err *err)
 	return 0;
 }
 
-static bool same_label(const struct peer *peer, const char *label)
-{
-	return !strcmp(peer->label ? peer->label : "", label);
-}
-
 static bool is_same(const struct peer *peer, const struct ipc_put *in)
 {
 	return wgkey_equal(&peer->public_key, &in->public_key) &&
 	       wgkey_equal(&peer->preshared_key, &in->preshared_key) &&
 	       peer->expires_at.us == in->expires_us && peer->generation == in->generation &&
 	       peer->keepalive == in->keepalive && peer->suspended == in->suspended &&
-	       same_label(peer, in->label);
+	       !strcmp(peer->label ?: "", in->label);
 }
 
 int change_check_id(struct keeper *k, const struct uuid *id, struct err *err)
@@ -403,6 +400,8 @@ static int put(struct keeper *k, const struct ipc_put *in, struct op *op, struct
 		r = change_check_id(k, &in->id, err);
 	if (r >= 0)
 		r = change_check_key(k, &in->public_key, &in->id, err);
+	if (r >= 0 && peer && peer->quarantine && !in->suspended)
+		r = quarantine_refuse(peer, err);
 	if (r >= 0)
 		r = change_check_expiry(in->expires_us, err);
 	if (r < 0)

@@ -470,7 +470,7 @@ static int exit_for(const struct err *err)
 		       : KEEPER_EXIT_STORE;
 }
 
-int keeper_main(const char *config_path, int ipc_fd, bool gate_lives)
+int keeper_main(const struct command_line *line, int ipc_fd, bool gate_lives)
 {
 	struct keeper *k = malloc(sizeof *k);
 	struct err err;
@@ -479,7 +479,7 @@ int keeper_main(const char *config_path, int ipc_fd, bool gate_lives)
 	if (!k)
 		return KEEPER_EXIT_STORE;
 	init(k, ipc_fd);
-	r = keeper_start(k, config_path, gate_lives, &err);
+	r = keeper_start(k, line, gate_lives, &err);
 	if (r >= 0)
 		r = serve(k, &err);
 	status = r < 0 ? exit_for(&err) : k->exit_status;

@@ -12,6 +12,7 @@
 
 #include <sys/queue.h>
 
+#include "node/commands.h"
 #include "node/conf.h"
 #include "node/ipc.h"
 #include "node/keeper/keyring.h"
@@ -166,7 +167,8 @@ struct keeper {
 	/* what is counted and told */
 	struct node_metrics metrics;
 	struct traffic traffic;
-	uint64_t stale, suspended; /* of the running reading; at `counted_revision` */
+	uint64_t stale;                  /* of the running reading */
+	uint64_t suspended, quarantined; /* at `counted_revision` */
 	int64_t counted_revision, hurried_us;
 	bool warned_ended, commit_failed;
 	struct err device_err; /* why the device is away */
@@ -206,7 +208,7 @@ enum {
 
 /** Everything, until told to stop. `gate_lives`: the gate of an earlier keeper is there, and has the
  * listening socket. Returns the process' exit status. */
-int keeper_main(const char *config_path, int ipc_fd, bool gate_lives);
+int keeper_main(const struct command_line *line, int ipc_fd, bool gate_lives);
 
 /** The loop's eye on the device's descriptor. */
 void keeper_watch_device(struct keeper *k);
@@ -217,8 +219,8 @@ void keeper_unwatch_device(struct keeper *k);
  */
 
 /** Opens configuration, keys, store, and the socket unless the gate has it. */
-int keeper_start(struct keeper *k, const char *config_path, bool gate_lives, struct err *err)
-	must_check;
+int keeper_start(struct keeper *k, const struct command_line *line, bool gate_lives,
+	struct err *err) must_check;
 
 /** Opens the listening socket of the configuration. */
 int keeper_listen(struct keeper *k, struct err *err) must_check;
@@ -228,6 +230,24 @@ int keeper_drop_privileges(struct err *err) must_check;
 
 /** Sends the gate the keys that are in force. */
 void keeper_tell_keys(struct keeper *k);
+
+/*
+ * quarantine.c: peers whose addresses are not ones that this configuration gives
+ */
+
+/** Claims those of a peer's addresses that a peer can have here. REASON_ADDRESS_IN_USE: another has one;
+ * REASON_NO_MEMORY. */
+int quarantine_claim(struct keeper *k, struct peer *peer, struct err *err) must_check;
+
+/** Why a peer cannot be on the device (enum node_quarantine), or 0. */
+int quarantine_reason(struct keeper *k, const struct peer *peer);
+
+/** To be called when the store has been read: who fits again comes back. Who does not is kept off the
+ * device if `accept`; otherwise they are listed in the log: REASON_CONFIG. */
+int quarantine_settle(struct keeper *k, bool accept, struct err *err) must_check;
+
+/** REASON_PEER_QUARANTINED. */
+int quarantine_refuse(const struct peer *peer, struct err *err);
 
 /*
  * inventory.c: mode: inventory

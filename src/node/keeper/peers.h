@@ -36,6 +36,7 @@ struct peer {
 	bool suspended;
 	char *label; /* or NULL; owned */
 	struct author author;
+	int quarantine; /* enum node_quarantine: kept off the device; 0: it is not */
 
 	/* the device */
 	uint64_t seen_dump;  /* number of the last dump that had it */
@@ -93,7 +94,7 @@ void peer_count(struct peer *peer, uint64_t rx_device, uint64_t tx_device);
 /** Whether the device is not to have it. */
 static inline bool peer_is_off(const struct peer *peer)
 {
-	return peer->suspended;
+	return peer->suspended || peer->quarantine;
 }
 
 void peer_free(struct peer *peer);

@@ -95,7 +95,7 @@ int pool_give(struct pool *pool, void *owner, int64_t now_us, struct cidr *ret_a
 	return 0;
 }
 
-static bool in_pool(const struct pool *pool, const struct cidr *address)
+bool pool_has(const struct pool *pool, const struct cidr *address)
 {
 	uint64_t offset;
 
@@ -112,7 +112,7 @@ int pool_claim(struct pool *pool, void *owner, const struct cidr *address, struc
 	char text[CIDR_TEXT_SIZE];
 
 	cidr_format_address(text, address);
-	if (!in_pool(pool, address))
+	if (!pool_has(pool, address))
 		return err_set(err, REASON_INVALID_FIELD, "addresses",
 			"%s is not an address that peers of this node can have", text);
 	if (!taken)
@@ -174,7 +174,7 @@ bool pool_foreign(struct pool *pool, const struct cidr *address, uint64_t readin
 	struct taken *taken = map_get(&pool->taken, address);
 	struct err err;
 
-	if (!in_pool(pool, address) || (taken && taken->owner && taken->owner != &foreign_owner))
+	if (!pool_has(pool, address) || (taken && taken->owner && taken->owner != &foreign_owner))
 		return true;
 	if (taken && taken->owner) {
 		taken->reading = reading;
@@ -221,7 +221,7 @@ bool pool_rest(struct pool *pool, const struct cidr *address, int64_t freed_us)
 {
 	struct err err;
 
-	if (!in_pool(pool, address) || map_get(&pool->taken, address))
+	if (!pool_has(pool, address) || map_get(&pool->taken, address))
 		return true;
 	if (put(pool, pool, address, &err) < 0)
 		return false;

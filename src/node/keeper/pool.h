@@ -47,6 +47,9 @@ int pool_give(struct pool *pool, void *owner, int64_t now_us, struct cidr *ret_a
 int pool_claim(struct pool *pool, void *owner, const struct cidr *address, struct err *err)
 	must_check;
 
+/** Whether it is an address that owners can have. */
+bool pool_has(const struct pool *pool, const struct cidr *address);
+
 /** The owner of an address, or NULL. */
 void *pool_owner(const struct pool *pool, const struct cidr *address);
 

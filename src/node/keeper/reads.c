@@ -23,9 +23,11 @@ uint64_t reads_suspended(struct keeper *k)
 {
 	if (k->counted_revision == store_revision(k->store))
 		return k->suspended;
-	k->suspended = 0;
-	for (size_t i = 0; i < k->peers.n; i++)
+	k->suspended = k->quarantined = 0;
+	for (size_t i = 0; i < k->peers.n; i++) {
 		k->suspended += peer_is_off(k->peers.order[i]);
+		k->quarantined += k->peers.order[i]->quarantine != 0;
+	}
 	k->counted_revision = store_revision(k->store);
 	return k->suspended;
 }
@@ -46,6 +48,7 @@ static void fill_node(struct keeper *k, struct ipc_node *node)
 	node->n_pools = (uint8_t)k->n_pools;
 	node->peers = k->peers.n;
 	node->suspended = reads_suspended(k);
+	node->quarantined = k->quarantined; /* counted with them */
 	node->possible = reads_possible(k);
 	node->active = k->active;
 	node->connected = k->connected;
@@ -293,9 +296,10 @@ static int add_change(void *ctx, const struct store_change *change)
 	record->author_source = change->author_source;
 	record->has_preshared_key = change->has_preshared_key;
 	record->end_reason = (uint8_t)change->end_reason;
+	record->quarantine = (uint8_t)change->quarantine;
 	record->state = change->ended_at.us ? NODE_PEER_ENDED
-			: change->suspended ? NODE_PEER_SUSPENDED
-					    : NODE_PEER_LIVE;
+			: change->suspended || change->quarantine ? NODE_PEER_SUSPENDED
+								  : NODE_PEER_LIVE;
 	if (change->label)
 		snprintf(record->label, sizeof record->label, "%s", change->label);
 	cc->lister->after = change->revision;

@@ -36,32 +36,14 @@ static struct pool *pool_for(struct keeper *k, uint8_t family)
 	return NULL;
 }
 
-/* An address of a stored peer must be in the pools: a subnet that was changed under living peers would give
- * their addresses away. */
 static int load_peer(void *ctx, struct peer *loaded, struct err *err)
 {
 	scoped(peer_freep) struct peer *peer = loaded;
 	struct keeper *k = ctx;
-	char id[UUID_TEXT_SIZE], address[CIDR_TEXT_SIZE];
-	int r;
+	int r = quarantine_claim(k, peer, err);
 
-	for (unsigned a = 0; a < 2; a++) {
-		struct pool *pool;
-
-		if (!peer->address[a].family)
-			continue;
-		pool = pool_for(k, peer->address[a].family);
-		r = pool ? pool_claim(pool, peer, &peer->address[a], err) : -ERR_INVALID;
-		if (r == -ERR_INTERNAL)
-			return r;
-		if (r < 0)
-			return err_set(err, REASON_CONFIG, "wireguard.subnet",
-				"peer %s has %s, which is not in the configured subnets; restore "
-				"the subnet, or end the peer first",
-				uuid_format(id, &peer->id),
-				cidr_format_address(address, &peer->address[a]));
-	}
-	r = peers_add(&k->peers, peer, err);
+	if (r >= 0)
+		r = peers_add(&k->peers, peer, err);
 	if (r < 0)
 		return r;
 	peer = NULL; /* the set has it */
@@ -81,7 +63,7 @@ static int load_resting(void *ctx, const struct tombstone *tombstone, struct err
 	return 0;
 }
 
-static int open_store(struct keeper *k, struct err *err)
+static int open_store(struct keeper *k, bool accept_subnet_change, struct err *err)
 {
 	struct timestamp since = { time_now().us - k->conf.quarantine_us };
 	char path[PATH_SIZE];
@@ -97,6 +79,8 @@ static int open_store(struct keeper *k, struct err *err)
 		r = witness_open(k, err);
 	if (r >= 0)
 		r = keyring_open(k, err);
+	if (r >= 0)
+		r = quarantine_settle(k, accept_subnet_change, err);
 	if (r >= 0)
 		log_info("store loaded", LOG_STR("path", path), LOG_INT("peers", k->peers.n),
 			LOG_INT("revision", store_revision(k->store)),
@@ -149,7 +133,8 @@ int keeper_listen(struct keeper *k, struct err *err)
 	return http_listen(k->conf.bind, (uint16_t)k->conf.port, &k->listen_fd, err);
 }
 
-int keeper_start(struct keeper *k, const char *config_path, bool gate_lives, struct err *err)
+int keeper_start(struct keeper *k, const struct command_line *line, bool gate_lives,
+	struct err *err)
 {
 	int r;
 
@@ -157,7 +142,7 @@ int keeper_start(struct keeper *k, const char *config_path, bool gate_lives, str
 	k->arena = arena_new(CONFIG_ARENA);
 	if (!k->arena)
 		return err_nomem(err);
-	r = node_conf_load(config_path, &k->conf, k->arena, err);
+	r = node_conf_load(node_conf_path(line->config), &k->conf, k->arena, err);
 	if (r < 0)
 		return r;
 	logging_tell((enum log_level)k->conf.log_level, (enum log_format)k->conf.log_format);
@@ -169,7 +154,7 @@ int keeper_start(struct keeper *k, const char *config_path, bool gate_lives, str
 	if (r >= 0)
 		r = open_identity(k, err);
 	if (r >= 0)
-		r = open_store(k, err);
+		r = open_store(k, line->accept_subnet_change, err);
 	/* a living gate has the socket already */
 	if (r >= 0 && !gate_lives)
 		r = keeper_listen(k, err);

@@ -182,7 +182,8 @@ int store_put(struct store *store, struct peer *peer, struct err *err)
 		.expires_at = peer->expires_at, .suspended = peer->suspended,
 		.keepalive = peer->keepalive, .generation = peer->generation,
 		.revision = store->revision + 1, .label = peer->label,
-		.author_key = peer->author.key, .author_source = peer->author.source };
+		.author_key = peer->author.key, .author_source = peer->author.source,
+		.quarantine = peer->quarantine };
 	struct sum digest;
 	int r;
 

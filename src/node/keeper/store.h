@@ -100,7 +100,7 @@ struct store_change {
 	struct cidr address4, address6;
 	struct timestamp created_at, expires_at, ended_at;
 	bool suspended, has_preshared_key;
-	int end_reason;
+	int end_reason, quarantine;
 	int64_t keepalive, generation, revision, author_key;
 	struct cidr author_source;
 	const char *label;

@@ -36,7 +36,8 @@ static int load_peer(void *ctx, void *object, struct err *err)
 		.expires_at = row->expires_at, .suspended = row->suspended,
 		.keepalive = row->keepalive, .generation = row->generation,
 		.revision = row->revision,
-		.author = { (uint32_t)row->author_key, row->author_source } };
+		.author = { (uint32_t)row->author_key, row->author_source },
+		.quarantine = row->quarantine };
 	if (row->label) {
 		peer->label = strdup(row->label);
 		if (!peer->label)

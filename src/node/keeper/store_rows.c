@@ -31,6 +31,7 @@ static const struct field peer_fields[] = {
 	ROW(label, .flags = F_NULLABLE),
 	ROW(author_key),
 	ROW(author_source, .flags = F_NULLABLE | F_HOST),
+	ROW(quarantine, .words = node_quarantine_words, .flags = F_NULLABLE),
 	ROW(digest),
 	{ 0 },
 };
@@ -79,6 +80,7 @@ static const struct field change_fields[] = {
 	CHANGE(author_key),
 	CHANGE(author_source, .flags = F_NULLABLE | F_HOST),
 	CHANGE(label, .flags = F_NULLABLE),
+	CHANGE(quarantine, .words = node_quarantine_words, .flags = F_NULLABLE),
 	{ 0 },
 };
 const struct type store_change_type = TYPE(struct store_change, "change", change_fields);
@@ -161,6 +163,15 @@ static void absorb_author(crypto_generichash_state *state, const struct author *
 	absorb(state, &author->source, sizeof author->source);
 }
 
+/* Rows from before there was a quarantine keep the digest they were written with. */
+static void absorb_quarantine(crypto_generichash_state *state, int quarantine)
+{
+	if (!quarantine)
+		return;
+	absorb_text(state, "quarantine");
+	absorb_int(state, quarantine);
+}
+
 /* `what` keeps the kinds of rows apart. */
 static void begin(crypto_generichash_state *state, const char *what)
 {
@@ -195,6 +206,7 @@ struct sum digest_of_peer(const struct peer *peer)
 	absorb_int(&state, peer->revision);
 	absorb(&state, label, strlen(label));
 	absorb_author(&state, &peer->author);
+	absorb_quarantine(&state, peer->quarantine);
 	return finish(&state);
 }
 

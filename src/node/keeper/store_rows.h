@@ -29,6 +29,7 @@ struct peer_row {
 	int64_t keepalive, generation, revision, author_key;
 	struct cidr author_source;
 	const char *label;
+	int quarantine;
 	struct blob digest;
 };
 

@@ -72,6 +72,7 @@ const words: Record<string, string> = {
   node_exists: 'This node is already here.',
   no_available_ip: 'The node has no free address left.',
   key_in_use: 'Another peer has this key. Try again: a new key pair is made.',
+  peer_quarantined: "The peer's address is not one of its node's subnets any more. Restore the subnet there, or issue anew.",
   inventory_mode: 'This node only looks. Set mode: manage in its config.yaml and restart it.',
   name_in_use: 'That is taken already.',
   changed: 'Somebody changed this meanwhile. It has been read again.',
