@@ -45,6 +45,7 @@ static const struct field drift_fields[] = {
 	DRIFT(unmanaged, .doc = "Peers on the device that the node did not make."),
 	DRIFT(altered, .doc = "Peers whose settings on the device are not the node's."),
 	DRIFT(missing, .doc = "Live peers that are not on the device."),
+	DRIFT(offered, .doc = "Peers of wg-quick's file that are not on the device and were never here."),
 	{ 0 },
 };
 static const struct type drift_type = TYPE(struct node_drift, "NodeDrift", drift_fields);

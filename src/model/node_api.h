@@ -78,7 +78,7 @@ struct node_pool {
 };
 
 struct node_drift {
-	int64_t unmanaged, altered, missing;
+	int64_t unmanaged, altered, missing, offered;
 };
 
 /** A checkpoint of an audit log, as the node holds it. */

@@ -99,6 +99,13 @@ const char *node_conf_path(const char *given)
 	return env && span_trim(span_of(env)).len ? env : "config.yaml";
 }
 
+const char *node_conf_wg_path(const struct node_conf *conf, char *buf, size_t size)
+{
+	snprintf(buf, size, "%s/%s.conf", geteuid() == 0 ? "/etc/wireguard" : "wireguard",
+		conf->interface);
+	return buf;
+}
+
 void node_conf_hosts(const struct cidr *subnet, uint64_t *ret_first, uint64_t *ret_last)
 {
 	unsigned host_bits = cidr_full_bits(subnet) - subnet->bits;

@@ -56,5 +56,9 @@ const char *node_conf_path(const char *given);
 int node_conf_load(const char *path, struct node_conf *ret_conf, struct arena *arena, struct err *err)
 	must_check;
 
+/** Where wg-quick's file of the interface is: below /etc/wireguard for root, else below ./wireguard, as
+ * published. Returns `buf`. */
+const char *node_conf_wg_path(const struct node_conf *conf, char *buf, size_t size);
+
 /** The usable offsets of a subnet: first and last address a host can have. */
 void node_conf_hosts(const struct cidr *subnet, uint64_t *ret_first, uint64_t *ret_last);

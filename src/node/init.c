@@ -203,6 +203,7 @@ static int load_and_print(const char *path, const struct answers *a, struct err 
 {
 	scoped(arena_freep) struct arena *arena = arena_new(CONFIG_ARENA);
 	struct node_conf conf;
+	char wg_path[64];
 	int r;
 
 	if (!arena)
@@ -212,10 +213,7 @@ static int load_and_print(const char *path, const struct answers *a, struct err 
 		return r;
 	if (!a->print_path)
 		return print_enrol(&conf, a, arena, err);
-	if (geteuid() == 0)
-		printf("/etc/wireguard/%s.conf\n", conf.interface);
-	else
-		printf("wireguard/%s.conf\n", conf.interface);
+	puts(node_conf_wg_path(&conf, wg_path, sizeof wg_path));
 	return 0;
 }
 

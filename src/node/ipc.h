@@ -179,7 +179,7 @@ struct ipc_node {
 	char name[IPC_NAME_SIZE], interface[16], endpoint[272], remedy[256];
 	struct ipc_pool pools[2];
 	uint64_t peers, suspended, quarantined, possible, active, connected, unmanaged, altered,
-		missing;
+		missing, offered;
 	uint64_t tombstones;
 	struct ipc_checkpoint_head checkpoint;
 	int64_t started_us;

@@ -8,7 +8,7 @@ import uuid
 import pytest
 
 from lib.procs import wait_for
-from lib.wireguard import Quick, keypair
+from lib.wireguard import Pinger, Quick, keypair
 
 OLD_SUBNET = "10.61.0.0/16"
 
@@ -33,6 +33,13 @@ def refused(node, *arguments):
     wait_for(lambda: not node.process.running())
     assert node.stop() == 78
     return open(f"{node.folder}/node.log", encoding="utf-8").read()[before:]
+
+
+def device_peers(node):
+    """{public key: (preshared key, allowed IPs)} as WireGuard has them."""
+    psks = node.ns.run("wg", "show", node.interface, "preshared-keys").stdout
+    psks = dict(line.split("\t") for line in psks.splitlines())
+    return {key: (psks[key], sorted(ips)) for key, ips in node.device.peers().items()}
 
 
 def listed(node):
@@ -229,7 +236,7 @@ def test_inventory_changes_nothing(make_node, quick, office):
     settle(node)
     info = node.get("/v1/node").json
     assert (info["mode"], info["publicKey"], info["listenPort"]) == ("inventory", office.public, 51999)
-    assert info["drift"] == {"unmanaged": 2, "altered": 0, "missing": 0} and info["device"] == "ready"
+    assert info["drift"] == {"unmanaged": 2, "altered": 0, "missing": 0, "offered": 0} and info["device"] == "ready"
     key = office.alice[1].replace("+", "-").replace("/", "_").rstrip("=")
     found = node.get(f"/v1/keys/{key}").json
     assert found["onDevice"] and not found["inStore"]
@@ -268,3 +275,79 @@ def test_inventory_waits_for_an_interface_and_does_not_make_one(make_node, quick
     server.up()
     wait_for(lambda: node.get("/readyz").status == 200)
     assert node.get("/v1/node").json["drift"]["unmanaged"] == 2
+
+
+def test_a_running_server_is_taken_over_without_a_lost_packet(make_node, make_client, quick, office, tmp_path):
+    node = make_node(1, "--subnet", "10.61.0.0/24", "--listen-port", "51999", start=False)
+    server = quick(node, office.text).up()
+    client = make_client(1, office.client_file(node))
+    ping = Pinger(client.ns, "10.61.0.1", str(tmp_path / "ping.log"), interval=0.05)
+    wait_for(lambda: len(ping.answers()) > 5)
+    node.start()
+    info = node.get("/v1/node").json
+    assert info["publicKey"] == office.public and info["drift"]["unmanaged"] == 2
+    assert "10.61.0.4/32" == node.put(str(uuid.uuid4()), keypair()[1]).json["addresses"][0]
+    theirs = node.put(str(uuid.uuid4()), keypair()[1], addresses=["10.61.0.2"])
+    assert (theirs.status, theirs.json["code"]) == (409, "address_in_use")
+    # with its own key the address is alice's, and she is one of ours from then on
+    alice = str(uuid.uuid4())
+    adopted = node.put(alice, office.alice[1], addresses=["10.61.0.2"], presharedKey=office.psk)
+    assert adopted.status == 200 and adopted.json["addresses"] == ["10.61.0.2/32"]
+    wait_for(lambda: node.get("/v1/node").json["drift"]["unmanaged"] == 1)
+    time.sleep(1)
+    ping.stop()
+    assert ping.lost() == 0 and len(ping.answers()) > 20
+    peers = device_peers(node)
+    assert peers[office.alice[1]] == (office.psk, ["10.61.0.2/32"])
+    assert peers[office.bob[1]] == ("(none)", ["10.61.0.3/32"])
+    assert open(office.hooks).read() == "up\n" and open(server.path).read() == office.text
+    # bob goes, as somebody would do it by hand: a reading later his address is free
+    node.ns.run("wg", "set", node.interface, "peer", office.bob[1], "remove")
+    wait_for(lambda: node.get("/v1/node").json["drift"]["unmanaged"] == 0)
+
+
+def test_a_fresh_boot_takes_the_key_and_keeps_the_addresses(make_node, stack, office):
+    node = make_node(1, "--subnet", "10.61.0.0/29", start=False)
+    server = Quick(node.ns, node.interface, office.text)
+    stack.callback(server.stop)
+    node.start()
+    assert node.get("/v1/node").json["publicKey"] == office.public
+    text = node.process.text()
+    assert 'source="wg-quick\'s file"' in text and "peers=2 named=2" in text
+    assert "commands in wg-quick's file are not run" in text and "another MTU" in text
+    assert "another ListenPort" in text and "another Address" in text and not os.path.exists(office.hooks)
+    assert node.device.peers() == {} and office.psk not in text and office.private not in text
+    given = [node.put(str(uuid.uuid4()), keypair()[1]).json for _ in range(4)]
+    assert [row.get("addresses", [row.get("code")])[0] for row in given] == [
+        "10.61.0.4/32", "10.61.0.5/32", "10.61.0.6/32", "no_available_ip"]
+    assert node.get("/v1/node").json["drift"]["offered"] == 2
+    bob = node.put(str(uuid.uuid4()), office.bob[1], addresses=["10.61.0.3"])
+    assert bob.status == 200, bob.text
+    assert node.get("/v1/node").json["drift"]["offered"] == 1
+    assert node.delete(bob.json["id"]).status == 200
+    assert node.get("/v1/node").json["drift"]["offered"] == 1
+    # once it is taken the file does not count any more
+    server.write(office.text.replace(office.private, keypair()[0]))
+    node.stop()
+    node.start()
+    info = node.get("/v1/node").json
+    assert (info["publicKey"], info["drift"]["offered"]) == (office.public, 1)
+
+
+BAD_FILES = [
+    ("no key", lambda text: re.sub(r"PrivateKey.*\n", "", text), "no usable PrivateKey"),
+    ("malformed key", lambda text: re.sub(r"PrivateKey = .*\n", "PrivateKey = x\n", text), "no usable PrivateKey"),
+    ("a long line", lambda text: text + "#" * 5000, "longer than 4096"),
+]
+
+
+@pytest.mark.parametrize("change,word", [row[1:] for row in BAD_FILES], ids=[row[0] for row in BAD_FILES])
+def test_no_new_key_is_made_beside_a_file_that_may_have_one(make_node, stack, office, change, word):
+    node = make_node(1, "--subnet", "10.61.0.0/24", start=False)
+    server = Quick(node.ns, node.interface, change(office.text))
+    stack.callback(server.stop)
+    assert word in refused(node)
+    assert not os.path.exists(os.path.join(node.folder, "state", "interface.key"))
+    os.remove(server.path)
+    node.start()
+    assert node.get("/v1/node").json["publicKey"] not in ("", office.public)

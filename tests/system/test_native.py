@@ -369,7 +369,8 @@ def test_missing_suspended_and_ended_peers(make_node):
     assert found == {missing[1]: ("missing", "live", missing[0], []),
                      suspended[1]: ("altered", "suspended", suspended[0], ["present"]),
                      ended[1]: ("unmanaged", "ended", ended[0], [])}
-    assert node.get("/v1/node").json["drift"] == {"unmanaged": 1, "altered": 1, "missing": 1}
+    assert node.get("/v1/node").json["drift"] == {
+        "unmanaged": 1, "altered": 1, "missing": 1, "offered": 0}
     for key, action, status, code in (
             (missing[1], "adopt", 409, "wrong_drift_action"), (missing[1], "remove", 409, "wrong_drift_action"),
             (suspended[1], "adopt", 409, "wrong_drift_action"), (ended[1], "adopt", 409, "key_in_use"),

@@ -120,7 +120,7 @@ static int node_answer(struct pending *p, const struct ipc_meta *meta, const voi
 			.device = (int)meta->device, .forwarding = in->forwarding,
 			.forwarding_remedy = in->remedy[0] ? in->remedy : NULL,
 			.drift = { (int64_t)in->unmanaged, (int64_t)in->altered,
-				(int64_t)in->missing } });
+				(int64_t)in->missing, (int64_t)in->offered } });
 	return 0;
 }
 

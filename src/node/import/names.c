@@ -341,7 +341,7 @@ const struct wgconf_interface *import_names_interface(const struct import_names 
 	return &names->interface;
 }
 
-const struct import_peer *import_peer_of(const struct import_names *names, const struct wgkey *key)
+struct import_peer *import_peer_of(const struct import_names *names, const struct wgkey *key)
 {
 	return names ? map_get(&names->by_key, key) : NULL;
 }
@@ -353,7 +353,7 @@ const char *import_name(const struct import_names *names, const struct wgkey *ke
 	return peer ? peer->name : NULL;
 }
 
-const struct import_peer *import_peer_next(const struct import_names *names, size_t *i)
+struct import_peer *import_peer_next(const struct import_names *names, size_t *i)
 {
 	return names && *i < names->n ? &names->peers[(*i)++] : NULL;
 }

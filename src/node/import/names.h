@@ -24,10 +24,13 @@ struct import_peer {
 	struct cidr allowed[2];                 /* the first ones */
 	unsigned n_allowed, line;               /* all of them; where it stands */
 	uint16_t keepalive;
-	bool disabled;      /* commented out by its tool: to be adopted as suspended */
-	bool guessed;       /* the name is a comment near it, and no tool's mark */
-	const char *name;   /* UTF-8 of at most 64 bytes without control characters, or NULL */
+	bool disabled;    /* commented out by its tool: to be adopted as suspended */
+	bool guessed;     /* the name is a comment near it, and no tool's mark */
+	const char *name; /* UTF-8 of at most 64 bytes without control characters, or NULL */
+	/* the keeper's notes */
 	uint64_t seen_dump; /* number of the last reading of the device that had its key */
+	bool is_new;        /* nobody had its key when the store was read */
+	bool was_made;      /* a peer with its key was made since */
 };
 
 enum import_names_state {
@@ -57,10 +60,10 @@ const struct wgconf_interface *import_names_interface(const struct import_names 
 const char *import_name(const struct import_names *names, const struct wgkey *key);
 
 /** The file's peer with this key, or NULL. `names` may be NULL. */
-const struct import_peer *import_peer_of(const struct import_names *names, const struct wgkey *key);
+struct import_peer *import_peer_of(const struct import_names *names, const struct wgkey *key);
 
 /** The file's peers one after the other: begin with `*i` = 0; NULL at the end. `names` may be NULL. */
-const struct import_peer *import_peer_next(const struct import_names *names, size_t *i);
+struct import_peer *import_peer_next(const struct import_names *names, size_t *i);
 
 /** Reading number `dump` of the device has this key. `names` may be NULL. */
 void import_peer_seen(struct import_names *names, const struct wgkey *key, uint64_t dump);

@@ -100,6 +100,7 @@ int change_make_peer(struct keeper *k, const struct uuid *id, const struct wgkey
 
 	if (!peer)
 		return err_nomem(err);
+	offers_yield(k, key);
 	peer->id = *id;
 	peer->public_key = *key;
 	/* the order of creation holds even where the clock went back */

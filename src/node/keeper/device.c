@@ -171,7 +171,8 @@ static int choose_key(struct keeper *k, const struct wgdev_interface *interface,
 
 	if (k->key_known)
 		return 0;
-	r = identity_interface_key(&k->conf, &interface->private_key, &k->private_key, &source, err);
+	r = identity_interface_key(&k->conf, &interface->private_key, k->names, &k->private_key,
+		&source, err);
 	if (r < 0)
 		return r;
 	if (!wgkey_public(&k->private_key, &k->public_key))
@@ -298,6 +299,10 @@ static void cannot_set(struct keeper *k, const struct err *err)
 {
 	log_error("the interface could not be set up", LOG_STR("interface", k->conf.interface),
 		LOG_ERR(err));
+	if (err->reason == REASON_CONFIG) { /* of no use to try again */
+		k->stopping = true;
+		k->exit_status = KEEPER_EXIT_CONFIG;
+	}
 	device_lost(k, err);
 }
 

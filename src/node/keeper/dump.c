@@ -156,6 +156,8 @@ void dump_peer(struct keeper *k, const struct wgdev_peer *seen)
 	k->device_peers++;
 	k->active += within(k, seen->last_handshake, ACTIVE_S);
 	k->stale += !within(k, seen->last_handshake, STALE_S);
+	if (!peer)
+		import_peer_seen(k->names, &seen->public_key, k->dumps);
 	if (peer && !peer_is_off(peer)) {
 		update(k, peer, seen);
 	} else {

@@ -11,8 +11,9 @@
 #include "http/cert.h"
 #include "log/log.h"
 #include "node/keeper/keeper.h"
+#include "wg/conf_parse.h"
 
-enum { PATH_SIZE = 512, KEY_FILE_MAX = 256, PEM_MAX = 64 * 1024, CONF_MAX = 1024 * 1024 };
+enum { PATH_SIZE = 512, KEY_FILE_MAX = 256, PEM_MAX = 64 * 1024, KEY_ARENA = 4096 };
 
 static int file_error(const char *path, struct err *err)
 {
@@ -78,36 +79,25 @@ static int read_key_file(const char *path, struct wgkey *ret_key, struct arena *
 	return 0;
 }
 
-/* PrivateKey of the [Interface] section of a wg-quick file. */
-static bool key_in_conf(struct span text, struct wgkey *ret_key)
+/* 1: it has one; 0: there is no such file. */
+static int key_from_file(const struct node_conf *conf, const struct import_names *names,
+	struct wgkey *ret_key, struct err *err)
 {
-	bool in_interface = false;
-
-	while (text.at) {
-		struct span line = span_trim(span_cut(&text, '\n')), value = line, name;
-
-		if (line.len && line.at[0] == '[')
-			in_interface = span_is_nocase(line, "[Interface]");
-		name = span_trim(span_cut(&value, '='));
-		if (!in_interface || !value.at || !span_is_nocase(name, "PrivateKey"))
-			continue;
-		value = span_trim(value);
-		name = span_trim(span_cut(&value, '#'));
-		return wgkey_parse(name, ret_key) && !wgkey_is_zero(ret_key);
-	}
-	return false;
-}
-
-static bool read_wg_conf(const struct node_conf *conf, struct wgkey *ret_key, struct arena *arena)
-{
+	const struct err *why = import_names_failure(names);
 	char path[PATH_SIZE];
-	struct span text;
-	struct err err;
 
-	snprintf(path, sizeof path, "/etc/wireguard/%s.conf", conf->interface);
-	if (conf_slurp(path, CONF_MAX, &text, arena, &err) < 0)
-		return false;
-	return key_in_conf(text, ret_key);
+	switch (import_names_state(names)) {
+	case IMPORT_NAMES_NONE: return 0;
+	case IMPORT_NAMES_FAILED: return err_set(err, REASON_CONFIG, NULL, "%s", why->msg);
+	case IMPORT_NAMES_READ: break;
+	}
+	*ret_key = import_names_interface(names)->private_key;
+	if (!wgkey_is_zero(ret_key))
+		return 1;
+	return err_set(err, REASON_CONFIG, NULL,
+		"'%s' has no usable PrivateKey, and with a new one no client would get in; bring the "
+		"interface up with wg-quick once, or move the file away",
+		node_conf_wg_path(conf, path, sizeof path));
 }
 
 static int keep_key(const struct node_conf *conf, const char *path, const struct wgkey *key,
@@ -124,9 +114,10 @@ static int keep_key(const struct node_conf *conf, const char *path, const struct
 }
 
 int identity_interface_key(const struct node_conf *conf, const struct wgkey *device,
-	struct wgkey *ret_key, const char **ret_source, struct err *err)
+	const struct import_names *names, struct wgkey *ret_key, const char **ret_source,
+	struct err *err)
 {
-	scoped(arena_freep) struct arena *arena = arena_new(4 * CONF_MAX);
+	scoped(arena_freep) struct arena *arena = arena_new(KEY_ARENA);
 	char path[PATH_SIZE];
 	int r = state_path(conf, "interface.key", path, err);
 
@@ -141,12 +132,14 @@ int identity_interface_key(const struct node_conf *conf, const struct wgkey *dev
 	if (!wgkey_is_zero(device)) {
 		*ret_source = "interface";
 		*ret_key = *device;
-	} else if (read_wg_conf(conf, ret_key, arena)) {
-		*ret_source = "/etc/wireguard";
-	} else {
-		*ret_source = "new";
-		wgkey_generate(ret_key);
+		return keep_key(conf, path, ret_key, err);
 	}
+	r = key_from_file(conf, names, ret_key, err);
+	if (r < 0)
+		return r;
+	*ret_source = r ? "wg-quick's file" : "new";
+	if (!r)
+		wgkey_generate(ret_key);
 	return keep_key(conf, path, ret_key, err);
 }
 

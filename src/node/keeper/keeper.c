@@ -438,6 +438,7 @@ static void done(struct keeper *k)
 	usage_close(&k->usage);
 	closep(&k->metrics_fd);
 	wgkey_wipe(&k->private_key);
+	import_names_free(k->names);
 	free(k->todo);
 	free(k->strangers);
 	arena_free(k->arena);

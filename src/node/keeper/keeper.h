@@ -14,6 +14,7 @@
 
 #include "node/commands.h"
 #include "node/conf.h"
+#include "node/import/names.h"
 #include "node/ipc.h"
 #include "node/keeper/keyring.h"
 #include "node/keeper/pool.h"
@@ -132,6 +133,7 @@ struct keeper {
 	struct keyring keys, committed_keys;
 	struct key_uses key_uses;
 	struct witness witness, committed_witness;
+	struct import_names *names; /* what wg-quick's file says */
 	struct store *store;
 	struct peers peers;
 	struct pool pools[2];
@@ -248,6 +250,26 @@ int quarantine_settle(struct keeper *k, bool accept, struct err *err) must_check
 
 /** REASON_PEER_QUARANTINED. */
 int quarantine_refuse(const struct peer *peer, struct err *err);
+
+/*
+ * offers.c: wg-quick's file of the interface
+ */
+
+/** Reads it, and says where config.yaml says something else. REASON_NO_MEMORY. */
+int offers_read(struct keeper *k, struct err *err) must_check;
+
+/** Whether a peer of the file can be adopted still: nobody has or had its key here. */
+bool offers_has(struct keeper *k, const struct import_peer *peer);
+
+/** As import_peer_next(), but those only that can be adopted and that the last reading of the device did not
+ * have. */
+const struct import_peer *offers_next(struct keeper *k, size_t *i);
+
+/** Keeps the addresses of its peers for them; to be called when the store has been read. */
+int offers_hold(struct keeper *k, struct err *err) must_check;
+
+/** Gives up what is kept for the file's peer with this key, because it is about to become one of ours. */
+void offers_yield(struct keeper *k, const struct wgkey *key);
 
 /*
  * inventory.c: mode: inventory
@@ -494,10 +516,12 @@ void answer_peer(const struct peer *peer, struct ipc_peer *ret_record);
  * identity.c
  */
 
-/** The interface's private key: state directory, else `device` (all zero: none), else
- * /etc/wireguard/NAME.conf, else new; kept in the state directory from then on. `ret_source` says which. */
+/** The interface's private key: state directory, else `device` (all zero: none), else wg-quick's file,
+ * else new; kept in the state directory from then on. `ret_source` says which. REASON_CONFIG also
+ * where there is such a file and no key can be had from it: a new one would shut all clients out. */
 int identity_interface_key(const struct node_conf *conf, const struct wgkey *device,
-	struct wgkey *ret_key, const char **ret_source, struct err *err) must_check;
+	const struct import_names *names, struct wgkey *ret_key, const char **ret_source,
+	struct err *err) must_check;
 
 /** The TLS key and certificate of the configuration's mode; made at first use with `auto`; both NULL with
  * `off`. */

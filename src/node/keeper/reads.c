@@ -55,6 +55,8 @@ static void fill_node(struct keeper *k, struct ipc_node *node)
 	node->unmanaged = k->unmanaged;
 	node->altered = k->altered;
 	node->missing = k->missing;
+	for (size_t i = 0; offers_next(k, &i);)
+		node->offered++;
 	node->tombstones = (uint64_t)store_ended(k->store);
 	if (k->witness.held.note[0]) {
 		node->checkpoint.checkpoint = k->witness.held.checkpoint;

@@ -82,6 +82,8 @@ static int open_store(struct keeper *k, bool accept_subnet_change, struct err *e
 	if (r >= 0)
 		r = quarantine_settle(k, accept_subnet_change, err);
 	if (r >= 0)
+		r = offers_hold(k, err);
+	if (r >= 0)
 		log_info("store loaded", LOG_STR("path", path), LOG_INT("peers", k->peers.n),
 			LOG_INT("revision", store_revision(k->store)),
 			LOG_INT("ms", (time_monotonic_us() - began) / USEC_PER_MS));
@@ -153,6 +155,8 @@ int keeper_start(struct keeper *k, const struct command_line *line, bool gate_li
 		r = identity_state_dir(&k->conf, err);
 	if (r >= 0)
 		r = open_identity(k, err);
+	if (r >= 0)
+		r = offers_read(k, err);
 	if (r >= 0)
 		r = open_store(k, line->accept_subnet_change, err);
 	/* a living gate has the socket already */
