@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Taking over what was there before: a published node's store, a wg-quick server, other subnets."""
+import fcntl
 import os
 import re
 import time
@@ -7,10 +8,12 @@ import uuid
 
 import pytest
 
+from lib import published
 from lib.procs import wait_for
 from lib.wireguard import Pinger, Quick, keypair
 
 OLD_SUBNET = "10.61.0.0/16"
+SIXES = ("--subnet", OLD_SUBNET, "--subnet6", "fd61::/64")
 
 
 def set_key(node, key, value):
@@ -52,9 +55,187 @@ def listed(node):
         after = page["nextRevision"]
 
 
+def write(path, data):
+    with open(path, "wb") as out:
+        out.write(data)
+    return str(path)
+
+
 def untouched(path):
     stat = os.stat(path)
     return open(path, "rb").read(), stat.st_mtime_ns, stat.st_mode, stat.st_ino
+
+
+#
+# A published node's store
+#
+
+def test_golden_stores_are_as_the_writer_makes_them():
+    for name, data in published.goldens().items():
+        assert open(os.path.join(published.GOLDEN, name), "rb").read() == data, name
+
+
+@pytest.mark.parametrize("name", ["published-small.db", "published-pages.db"])
+def test_a_published_store_is_imported_once_and_left_alone(make_node, tmp_path, name):
+    store = write(tmp_path / "peers.db", published.goldens()[name])
+    rows = [published.sample(i) for i in range(3 if "small" in name else 120)]
+    node = make_node(1, *SIXES, start=False)
+    set_key(node, "wireguard.peer_store_file", store)
+    before = untouched(store)
+    node.start()
+    assert device_peers(node) == {
+        row["public_key"]: (row["preshared_key"], sorted(row["allowed_ips"])) for row in rows}
+    peers = listed(node)
+    assert sorted(peers) == sorted(row["peer_id"] for row in rows)
+    for row in rows:
+        peer = peers[row["peer_id"]]
+        assert peer["publicKey"] == row["public_key"] and peer["addresses"] == row["allowed_ips"]
+        assert peer["createdAt"].rstrip("Z")[:25] == row["created_at"].rstrip("Z")[:25]
+        assert peer["expiresAt"] == row.get("expires_at")
+        assert peer["state"] == "live" and peer["generation"] == 0 and peer["hasPresharedKey"]
+    assert node.delete(rows[0]["peer_id"]).status == 200
+    assert untouched(store) == before
+    node.stop()
+    node.start()
+    assert rows[0]["public_key"] not in device_peers(node)
+    assert len(device_peers(node)) == len(rows) - 1
+    assert untouched(store) == before
+    assert node.process.text().count("audit.peers_imported") == 1
+
+
+def test_many_peers_are_imported_in_one_transaction(make_node, tmp_path):
+    rows = [published.sample(i) for i in range(5000)]
+    store = write(tmp_path / "peers.db", published.store(rows))
+    node = make_node(1, *SIXES, start=False)
+    set_key(node, "wireguard.peer_store_file", store)
+    node.start()
+    assert len(node.device.peers()) == len(listed(node)) == 5000
+    assert f"revision={node.get('/v1/node').json['revision']} " in node.process.text()
+
+
+def test_an_imported_peer_that_has_expired_ends(make_node, tmp_path):
+    row = {**published.sample(1), "expires_at": "2026-05-02T00:00:00Z"}
+    store = write(tmp_path / "peers.db", published.store([published.sample(0), row]))
+    node = make_node(1, *SIXES, start=False)
+    set_key(node, "wireguard.peer_store_file", store)
+    node.start()
+    wait_for(lambda: listed(node)[row["peer_id"]]["state"] == "ended")
+    assert list(device_peers(node)) == [published.sample(0)["public_key"]]
+    assert listed(node)[row["peer_id"]]["endReason"] == "expired"
+
+
+def spoilt():
+    """Records that cannot be taken: a name, the records (with a key of their own, where it is not
+    their id), what the log must say."""
+    a, b = published.sample(1), published.sample(2)
+    return [
+        ("not JSON", [a, ("x", b"{")], "not JSON"),
+        ("id mismatch", [(b["peer_id"], a)], "differ"),
+        ("no id", [("x", {**a, "peer_id": ""})], "differ"),
+        ("not a UUID v4", [{**a, "peer_id": "x"}], "UUID v4"),
+        ("one id in two spellings", [a, {**b, "peer_id": a["peer_id"].upper()}], "same id"),
+        ("bad public key", [{**a, "public_key": "AAAA"}], "public_key"),
+        ("low order key", [{**a, "public_key": "AQ" + "A" * 41 + "="}], "low order"),
+        ("one key twice", [a, {**b, "public_key": a["public_key"]}], "same public key"),
+        ("no preshared key", [{k: v for k, v in a.items() if k != "preshared_key"}], "preshared_key"),
+        ("empty preshared key", [{**a, "preshared_key": "A" * 43 + "="}], "preshared_key"),
+        ("no address", [{**a, "allowed_ips": []}], "allowed_ips"),
+        ("not an address", [{**a, "allowed_ips": ["10.61.0.999/32"]}], "allowed_ips"),
+        ("a network", [{**a, "allowed_ips": ["10.61.0.0/24"]}], "network"),
+        ("outside the subnet", [{**a, "allowed_ips": ["10.99.0.2/32"]}], "--accept-subnet-change"),
+        ("the server's address", [{**a, "allowed_ips": ["10.61.0.1/32"]}], "server_ip"),
+        ("one address twice", [a, {**b, "allowed_ips": a["allowed_ips"]}], "another peer"),
+        ("a member nobody knows", [{**a, "disabled": True}], "disabled"),
+        ("bad time", [{**a, "created_at": "yesterday"}], "created_at"),
+    ]
+
+
+@pytest.mark.parametrize("rows,word", [row[1:] for row in spoilt()], ids=[row[0] for row in spoilt()])
+def test_a_store_with_a_bad_record_changes_nothing(make_node, tmp_path, rows, word):
+    values = {}
+    for row in [published.sample(0)] + rows:
+        key, row = row if isinstance(row, tuple) else (row["peer_id"], row)
+        values[key.encode()] = row if isinstance(row, bytes) else published.encode(row)
+    store = write(tmp_path / "peers.db", published.bbolt.build({b"peers": values}))
+    node = make_node(1, *SIXES, start=False)
+    set_key(node, "wireguard.peer_store_file", store)
+    before = untouched(store)
+    text = refused(node)
+    assert "a record of the published peer store cannot be imported" in text
+    assert word in text and "and so none was" in text, text
+    assert untouched(store) == before and node.device.peers() == {}
+    assert published.sample(1)["preshared_key"] not in text
+    # without it the node starts, and has nothing of it
+    set_key(node, "wireguard.peer_store_file", None)
+    node.start()
+    assert listed(node) == {}
+
+
+def test_all_bad_records_are_listed_at_once(make_node, tmp_path):
+    rows = [published.sample(i) for i in range(6)]
+    for i in (1, 3, 5):
+        rows[i]["allowed_ips"] = [f"10.99.0.{i}/32"]
+    node = make_node(1, *SIXES, start=False)
+    set_key(node, "wireguard.peer_store_file", write(tmp_path / "peers.db", published.store(rows)))
+    text = refused(node)
+    assert text.count("cannot be imported reason=") == 0
+    for i in range(6):
+        assert (rows[i]["peer_id"] in text) == (i in (1, 3, 5)), i
+    assert "3 of 6 peers" in text
+
+
+OTHER_FILES = [
+    ("text", b"peers: none\n", "no bbolt database"),
+    ("SQLite", b"SQLite format 3\0" + b"\0" * 4096, "no bbolt database"),
+    ("another program's", published.bbolt.build({b"buckets": {b"a": b"b"}}), "another program's"),
+    ("cut", published.goldens()["published-pages.db"][:30000], "cut"),
+]
+
+
+@pytest.mark.parametrize("data,word", [row[1:] for row in OTHER_FILES], ids=[row[0] for row in OTHER_FILES])
+def test_other_files_are_refused_and_left_alone(make_node, tmp_path, data, word):
+    store = write(tmp_path / "peers.db", data)
+    node = make_node(1, *SIXES, start=False)
+    set_key(node, "wireguard.peer_store_file", store)
+    before = untouched(store)
+    text = refused(node)
+    assert word in text and "peers.db" in text, text
+    assert untouched(store) == before
+
+
+def test_a_store_that_a_published_node_has_open_is_refused(make_node, tmp_path):
+    store = write(tmp_path / "peers.db", published.goldens()["published-small.db"])
+    node = make_node(1, *SIXES, start=False)
+    set_key(node, "wireguard.peer_store_file", store)
+    with open(store, "rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        node.start(wait=False)
+        wait_for(lambda: "stop it first" in node.process.text())
+        assert node.device.peers() == {} and node.get("/readyz").status == 0
+    # when it has ended, the next try gets on with it
+    wait_for(lambda: node.get("/readyz").status == 200, timeout=20)
+    assert len(node.device.peers()) == 3
+
+
+def test_a_store_that_is_empty_or_not_there_is_none(make_node, tmp_path):
+    node = make_node(1, *SIXES, start=False)
+    set_key(node, "wireguard.peer_store_file", str(tmp_path / "none.db"))
+    node.start()
+    node.stop()
+    set_key(node, "wireguard.peer_store_file", write(tmp_path / "empty.db", b""))
+    node.start()
+    assert listed(node) == {} and open(tmp_path / "empty.db", "rb").read() == b""
+
+
+def test_what_ended_here_is_not_imported(make_node, tmp_path):
+    row = published.sample(0)
+    node = make_node(1, *SIXES)
+    assert node.put(row["peer_id"], row["public_key"]).status == 200
+    assert node.delete(row["peer_id"]).status == 200
+    node.stop()
+    set_key(node, "wireguard.peer_store_file",
+            write(tmp_path / "peers.db", published.store([row, published.sample(1)])))
+    assert "has ended on this node" in refused(node)
 
 
 #
@@ -162,6 +343,24 @@ def test_the_servers_address_on_a_peers_is_handled_alike(make_node):
     set_key(node, "wireguard.server_ip", None)
     node.start()
     assert node.device.peers()[public] == ["10.61.0.3/32"]
+
+
+def test_a_published_store_of_another_subnet_can_be_taken_into_quarantine(make_node, tmp_path):
+    rows = [published.sample(i) for i in range(3)]
+    node = make_node(1, "--subnet", "10.61.0.0/30", start=False)
+    for row in rows:
+        row["allowed_ips"] = row["allowed_ips"][:1]
+    store = write(tmp_path / "peers.db", published.store(rows))
+    set_key(node, "wireguard.peer_store_file", store)
+    assert "2 of 3 peers" in refused(node)
+    node.start("--accept-subnet-change")
+    assert list(node.device.peers()) == [rows[0]["public_key"]]
+    assert [listed(node)[row["peer_id"]]["quarantine"] for row in rows] == [None, "subnet", "subnet"]
+    node.stop()
+    set_key(node, "wireguard.subnet", OLD_SUBNET)
+    node.start()
+    assert device_peers(node) == {
+        row["public_key"]: (row["preshared_key"], row["allowed_ips"]) for row in rows}
 
 
 #
@@ -275,6 +474,33 @@ def test_inventory_waits_for_an_interface_and_does_not_make_one(make_node, quick
     server.up()
     wait_for(lambda: node.get("/readyz").status == 200)
     assert node.get("/v1/node").json["drift"]["unmanaged"] == 2
+
+
+def test_inventory_says_what_an_import_would_do(make_node, quick, office, tmp_path):
+    rows = [published.sample(i) for i in range(3)]
+    rows[2]["allowed_ips"] = ["10.99.0.9/32"]
+    store = write(tmp_path / "peers.db", published.store(rows))
+    node = make_node(1, *SIXES, start=False)
+    quick(node, office.text.replace("10.61.0.1/24", "10.61.0.1/16")).up()
+    set_key(node, "mode", "inventory")
+    set_key(node, "wireguard.peer_store_file", store)
+    before, host = untouched(store), state_of_host(node)
+    node.start()
+    settle(node)
+    text = node.process.text()
+    assert "could not be imported as it is" in text and rows[2]["peer_id"] in text
+    assert node.get("/peers").json["data"] == [] and listed(node) == {}
+    node.stop()
+    with open(store, "r+b") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        node.start()
+        assert "was not looked at" in node.process.text()
+        node.stop()
+    write(store, published.store(rows[:2]))
+    node.start()
+    assert "could be imported" in node.process.text() and listed(node) == {}
+    node.stop()
+    assert state_of_host(node) == host and before[0] == published.store(rows)
 
 
 def test_a_running_server_is_taken_over_without_a_lost_packet(make_node, make_client, quick, office, tmp_path):

@@ -241,6 +241,9 @@ void keeper_tell_keys(struct keeper *k);
  * REASON_NO_MEMORY. */
 int quarantine_claim(struct keeper *k, struct peer *peer, struct err *err) must_check;
 
+/** Takes that back. */
+void quarantine_unclaim(struct keeper *k, struct peer *peer);
+
 /** Why a peer cannot be on the device (enum node_quarantine), or 0. */
 int quarantine_reason(struct keeper *k, const struct peer *peer);
 
@@ -270,6 +273,16 @@ int offers_hold(struct keeper *k, struct err *err) must_check;
 
 /** Gives up what is kept for the file's peer with this key, because it is about to become one of ours. */
 void offers_yield(struct keeper *k, const struct wgkey *key);
+
+/*
+ * import.c: the published node's store
+ */
+
+/** Takes over what stands at wireguard.peer_store_file, once, in one transaction; the file is only read.
+ * With `accept_subnet_change` peers outside the subnets come into quarantine. REASON_CONFIG: some of it
+ * cannot be taken (each record is told in the log, and nothing was changed); REASON_BUSY: the
+ * published node is running; REASON_FOREIGN, REASON_STORE_CORRUPT, and the store's own. */
+int import_published(struct keeper *k, bool accept_subnet_change, struct err *err) must_check;
 
 /*
  * inventory.c: mode: inventory

@@ -31,6 +31,16 @@ int quarantine_claim(struct keeper *k, struct peer *peer, struct err *err)
 	return r;
 }
 
+void quarantine_unclaim(struct keeper *k, struct peer *peer)
+{
+	for (unsigned a = 0; a < 2; a++) {
+		struct pool *pool = pool_for(k, &peer->address[a]);
+
+		if (pool && pool_owner(pool, &peer->address[a]) == peer)
+			pool_undo(pool, &peer->address[a]);
+	}
+}
+
 int quarantine_reason(struct keeper *k, const struct peer *peer)
 {
 	int reason = 0;

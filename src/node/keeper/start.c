@@ -72,6 +72,11 @@ static int open_store(struct keeper *k, bool accept_subnet_change, struct err *e
 
 	if ((size_t)snprintf(path, sizeof path, "%s/store.db", k->conf.state_dir) >= sizeof path)
 		return err_set(err, REASON_CONFIG, "state_dir", "state_dir is too long");
+	if (k->conf.peer_store_file && !strcmp(path, k->conf.peer_store_file))
+		return err_set(err, REASON_CONFIG, "state_dir",
+			"wireguard.peer_store_file '%s' is where the node's own store would be; set "
+			"state_dir to another directory",
+			path);
 	r = store_open(path, &k->store, err);
 	if (r >= 0)
 		r = store_load(k->store, since, load_peer, load_resting, k, err);
@@ -81,6 +86,8 @@ static int open_store(struct keeper *k, bool accept_subnet_change, struct err *e
 		r = keyring_open(k, err);
 	if (r >= 0)
 		r = quarantine_settle(k, accept_subnet_change, err);
+	if (r >= 0)
+		r = import_published(k, accept_subnet_change, err);
 	if (r >= 0)
 		r = offers_hold(k, err);
 	if (r >= 0)

@@ -12,6 +12,7 @@
 
 #include "base/arena.h"
 #include "crypto/checkpoint.h"
+#include "crypto/digest.h"
 #include "node/keeper/peers.h"
 
 struct store; /* opaque */
@@ -188,6 +189,26 @@ int store_witness_each(struct store *store,
 	int (*checkpoint)(void *ctx, int64_t log, const struct witness_checkpoint *checkpoint,
 		struct err *err),
 	void *ctx, struct err *err) must_check;
+
+/*
+ * store_import.c: what was taken over
+ */
+
+/** A file of another program that was taken over. */
+struct store_import {
+	const char *path;
+	struct digest sha256;
+	int64_t size, n_peers;
+	struct timestamp modified_at, imported_at;
+};
+
+/** Notes in the open batch that the file of `source` was taken over; once for each source. */
+int store_import_put(struct store *store, const char *source, const struct store_import *import,
+	struct err *err) must_check;
+
+/** What was noted of a source; the path is in `arena`. REASON_NOT_FOUND. */
+int store_import_get(struct store *store, const char *source, struct store_import *ret_import,
+	struct arena *arena, struct err *err) must_check;
 
 void store_close(struct store *store);
 DEFINE_FREEP(struct store, store_close);

@@ -130,6 +130,19 @@ static int load_used_key(void *ctx, void *object, struct err *err)
 	return 0;
 }
 
+static int load_import(void *ctx, void *object, struct err *err)
+{
+	const struct import_row *row = object;
+	struct loader *loader = ctx;
+	struct sum digest;
+
+	digest = digest_of_import(row);
+	if (!row_digest_ok(&row->digest, &digest))
+		return damaged(err, "the note of an import was altered");
+	sum_add(&loader->sum, &digest);
+	return 0;
+}
+
 static int load_resting(void *ctx, void *object, struct err *err)
 {
 	struct loader *loader = ctx;
@@ -144,6 +157,7 @@ static int load_rest(struct store *store, struct loader *loader, struct err *err
 {
 	struct checkpoint_row checkpoint;
 	struct used_key_row used;
+	struct import_row import;
 	struct api_key_row key;
 	struct log_row log;
 	int r = db_each(store->db, NODE_USED_KEY_ALL, DB_NONE, &store_used_key_type, &used,
@@ -158,6 +172,9 @@ static int load_rest(struct store *store, struct loader *loader, struct err *err
 	if (r >= 0)
 		r = db_each(store->db, NODE_CHECKPOINT_ALL, DB_NONE, &store_checkpoint_type, &checkpoint,
 			load_checkpoint, loader, err);
+	if (r >= 0)
+		r = db_each(store->db, NODE_IMPORT_ALL, DB_NONE, &store_import_type, &import,
+			load_import, loader, err);
 	return r;
 }
 

@@ -126,6 +126,20 @@ static const struct field checkpoint_fields[] = {
 	{ 0 },
 };
 const struct type store_checkpoint_type = TYPE(struct checkpoint_row, "checkpoint", checkpoint_fields);
+
+#define IMPORT(member, ...) FIELD(struct import_row, member, __VA_ARGS__)
+static const struct field import_fields[] = {
+	IMPORT(source),
+	IMPORT(path),
+	IMPORT(sha256),
+	IMPORT(size),
+	IMPORT(modified_at),
+	IMPORT(imported_at),
+	IMPORT(n_peers),
+	IMPORT(digest),
+	{ 0 },
+};
+const struct type store_import_type = TYPE(struct import_row, "import", import_fields);
 /* clang-format on */
 
 void sum_add(struct sum *sum, const struct sum *digest)
@@ -276,6 +290,21 @@ struct sum digest_of_checkpoint(int64_t log, int64_t day, const char *note, stru
 	absorb_int(&state, day);
 	absorb_text(&state, note);
 	absorb_int(&state, received_at.us);
+	return finish(&state);
+}
+
+struct sum digest_of_import(const struct import_row *row)
+{
+	crypto_generichash_state state;
+
+	begin(&state, "import");
+	absorb_text(&state, row->source);
+	absorb_text(&state, row->path);
+	absorb(&state, row->sha256.at, row->sha256.len);
+	absorb_int(&state, row->size);
+	absorb_int(&state, row->modified_at.us);
+	absorb_int(&state, row->imported_at.us);
+	absorb_int(&state, row->n_peers);
 	return finish(&state);
 }
 

@@ -44,6 +44,13 @@ struct tombstone_row {
 	struct blob digest;
 };
 
+struct import_row {
+	const char *source, *path;
+	struct blob sha256, digest;
+	int64_t size, n_peers;
+	struct timestamp modified_at, imported_at;
+};
+
 struct used_key_row {
 	struct wgkey public_key;
 	struct uuid id;
@@ -76,7 +83,8 @@ struct checkpoint_row {
 };
 
 extern const struct type store_node_type, store_peer_type, store_tombstone_type, store_used_key_type,
-	store_change_type, store_api_key_type, store_log_type, store_checkpoint_type;
+	store_change_type, store_api_key_type, store_log_type, store_checkpoint_type,
+	store_import_type;
 
 /** A number modulo 2^256, little endian. */
 struct sum {
@@ -92,6 +100,7 @@ struct sum digest_of_used_key(const struct wgkey *key, const struct uuid *id);
 struct sum digest_of_api_key(const struct api_key *key); /* without its use */
 struct sum digest_of_log(const struct witness_log *log);
 struct sum digest_of_checkpoint(int64_t log, int64_t day, const char *note, struct timestamp received_at);
+struct sum digest_of_import(const struct import_row *row);
 
 /** Whether a row's stored digest is this one's beginning. */
 bool row_digest_ok(const struct blob *stored, const struct sum *digest);
