@@ -72,7 +72,7 @@ static const struct field conf_fields[] = {
 	CONF(backend, .conf = "wireguard.backend", .dflt = "auto", .words = backend_words, .doc = "auto, kernel or userspace."),
 	CONF(unmanaged_peers, .conf = "wireguard.unmanaged_peers", .dflt = "report", .words = unmanaged_words, .doc = "What to do with peers on the device that nobody made here: report or remove."),
 	CONF(address_quarantine, .conf = "wireguard.address_quarantine", .dflt = "1h", .doc = "How long a freed address rests while others are free: 90s, 30m, 1h, 2d."),
-	CONF(peer_store_file, .conf = "wireguard.peer_store_file", .flags = F_NULLABLE, .doc = "Published versions' peer store; its directory is the default state_dir."),
+	CONF(peer_store_file, .conf = "wireguard.peer_store_file", .flags = F_NULLABLE, .doc = "Published versions' peer store, imported once; its directory is the default state_dir."),
 	CONF(wan_interface, .conf = "wireguard.routing.wan_interface", .flags = F_REQUIRED, .check = check_wan, .doc = "Where the tunnel's traffic leaves."),
 	CONF(masquerade, .conf = "routing.masquerade", .dflt = "true", .doc = "Masquerade the tunnel's traffic, and accept forwarding it."),
 	CONF(isolate_peers, .conf = "routing.isolate_peers", .dflt = "false", .doc = "Drop what goes from peer to peer."),
