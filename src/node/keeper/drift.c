@@ -16,20 +16,9 @@
 #include <string.h>
 
 #include "node/keeper/allot.h"
+#include "node/keeper/drift_page.h"
 #include "node/keeper/keeper.h"
 #include "node/keeper/suggest.h"
-
-enum { RECORDS_PER_CHUNK = (IPC_MAX - sizeof(struct ipc_meta)) / sizeof(struct ipc_drift) };
-
-/* The `limit` smallest keys behind `after`: a heap with the largest of them on top, so that a page of any
- * device costs no more than itself. */
-struct drift_page {
-	struct wgkey after;
-	size_t n, limit;
-	uint64_t total; /* differences in all */
-	bool more;
-	struct ipc_drift at[];
-};
 
 /* A decision, and what the reading said of the key. */
 struct drift_case {
@@ -106,53 +95,10 @@ bool drift_is_missing(const struct keeper *k, const struct peer *peer)
  * The list
  */
 
-static int compare(const void *a, const void *b)
-{
-	return memcmp(a, b, sizeof(struct wgkey)); /* records begin with their key */
-}
-
-static void sift_down(struct drift_page *page, size_t at, const struct ipc_drift *record)
-{
-	for (;;) {
-		size_t child = 2 * at + 1;
-
-		if (child + 1 < page->n && compare(&page->at[child + 1], &page->at[child]) > 0)
-			child++;
-		if (child >= page->n || compare(&page->at[child], record) <= 0)
-			break;
-		page->at[at] = page->at[child];
-		at = child;
-	}
-	page->at[at] = *record;
-}
-
-static void sift_up(struct drift_page *page, size_t at, const struct ipc_drift *record)
-{
-	while (at > 0 && compare(&page->at[(at - 1) / 2], record) < 0) {
-		page->at[at] = page->at[(at - 1) / 2];
-		at = (at - 1) / 2;
-	}
-	page->at[at] = *record;
-}
-
-static void offer(struct drift_page *page, const struct ipc_drift *record)
-{
-	page->total++;
-	if (compare(record, &page->after) <= 0)
-		return;
-	if (page->n < page->limit) {
-		sift_up(page, page->n++, record);
-		return;
-	}
-	page->more = true;
-	if (compare(record, &page->at[0]) < 0)
-		sift_down(page, 0, record);
-}
-
 static void offer_all(struct keeper *k, const struct ipc_drift *record)
 {
 	for (unsigned i = 0; i < k->n_listing; i++)
-		offer(k->listing[i]->page, record);
+		drift_page_add(k->listing[i]->page, record);
 }
 
 static void fill_label(struct keeper *k, struct ipc_drift *record, const struct peer *peer)
@@ -187,9 +133,7 @@ void drift_begin(struct keeper *k, struct waiter *waiter)
 {
 	if (waiter->page) {
 		k->listing[k->n_listing++] = waiter; /* no more than there is room for are let in */
-		waiter->page->n = 0;
-		waiter->page->total = 0;
-		waiter->page->more = false;
+		drift_page_begin(waiter->page);
 	}
 	if (waiter->kase)
 		waiter->kase->on_device = false;
@@ -233,27 +177,8 @@ static void offer_missing(struct keeper *k, struct drift_page *page)
 		record.kind = NODE_DRIFT_MISSING;
 		fill_stored(&record, peer);
 		fill_label(k, &record, peer);
-		offer(page, &record);
+		drift_page_add(page, &record);
 	}
-}
-
-static void send_page(struct keeper *k, uint64_t id, struct drift_page *page)
-{
-	size_t at = 0;
-
-	qsort(page->at, page->n, sizeof *page->at, compare);
-	do {
-		size_t n = page->n - at < RECORDS_PER_CHUNK ? page->n - at : RECORDS_PER_CHUNK;
-		struct ipc_meta meta = answer_meta(k);
-		bool last = at + n == page->n;
-
-		meta.n_records = (uint32_t)n;
-		meta.total = page->total;
-		meta.more = page->more;
-		answer(k, id, last ? 0 : IPC_MORE, &meta, sizeof meta, page->at + at,
-			n * sizeof *page->at);
-		at += n;
-	} while (at < page->n);
 }
 
 /*
@@ -264,7 +189,6 @@ static int prepare(struct keeper *k, const struct ipc_message *message, const st
 	struct waiter *waiter, struct err *err)
 {
 	const struct ipc_drift_ask *ask = message->body;
-	size_t limit = message->head.type == IPC_DRIFT ? (size_t)ask->limit : 0;
 	unsigned n = 0;
 
 	if (message->head.type == IPC_DRIFT_ACT) {
@@ -282,12 +206,8 @@ static int prepare(struct keeper *k, const struct ipc_message *message, const st
 		n += w->page != NULL;
 	if (n >= KEEPER_LISTING_MAX)
 		return err_set(err, REASON_BUSY, NULL, "others are asking for the same; try again");
-	waiter->page = calloc(1, sizeof *waiter->page + limit * sizeof *waiter->page->at);
-	if (!waiter->page)
-		return err_nomem(err);
-	waiter->page->after = ask->after;
-	waiter->page->limit = limit;
-	return 0;
+	waiter->page = drift_page_new(&ask->after, (size_t)ask->limit);
+	return waiter->page ? 0 : err_nomem(err);
 }
 
 void drift_ask(struct keeper *k, const struct ipc_message *message, const struct author *author)
@@ -322,7 +242,7 @@ void drift_serve(struct keeper *k, struct waiter *waiter, int r, const struct er
 		answer_error(k, waiter->id, err);
 	} else {
 		offer_missing(k, waiter->page);
-		send_page(k, waiter->id, waiter->page);
+		drift_page_send(k, waiter->id, waiter->page);
 	}
 	waiter_free(waiter);
 }
