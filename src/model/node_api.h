@@ -35,7 +35,12 @@ enum node_peer_state { NODE_PEER_LIVE = 1, NODE_PEER_SUSPENDED, NODE_PEER_ENDED 
 enum node_peer_end { NODE_END_DELETED = 1, NODE_END_EXPIRED, NODE_END_ROTATED };
 
 /** A difference between store and device. */
-enum node_drift_kind { NODE_DRIFT_UNMANAGED = 1, NODE_DRIFT_ALTERED, NODE_DRIFT_MISSING };
+enum node_drift_kind {
+	NODE_DRIFT_UNMANAGED = 1,
+	NODE_DRIFT_ALTERED,
+	NODE_DRIFT_MISSING,
+	NODE_DRIFT_OFFERED, /* in wg-quick's file, and never on this node */
+};
 
 /** In what an altered peer differs. */
 enum node_drift_what {

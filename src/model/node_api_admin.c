@@ -4,7 +4,8 @@
 
 /* clang-format off */
 const struct word node_drift_kind_words[] = {
-	{ NODE_DRIFT_UNMANAGED, "unmanaged" }, { NODE_DRIFT_ALTERED, "altered" }, { NODE_DRIFT_MISSING, "missing" }, { 0 },
+	{ NODE_DRIFT_UNMANAGED, "unmanaged" }, { NODE_DRIFT_ALTERED, "altered" }, { NODE_DRIFT_MISSING, "missing" },
+	{ NODE_DRIFT_OFFERED, "offered" }, { 0 },
 };
 const struct word node_drift_what_words[] = {
 	{ NODE_DIFFERS_ALLOWED, "allowedIPs" }, { NODE_DIFFERS_PRESHARED, "presharedKey" },

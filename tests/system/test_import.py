@@ -560,6 +560,52 @@ def test_a_fresh_boot_takes_the_key_and_keeps_the_addresses(make_node, stack, of
     assert (info["publicKey"], info["drift"]["offered"]) == (office.public, 1)
 
 
+def adopt(node, key, **more):
+    path = key.replace("+", "-").replace("/", "_").rstrip("=")
+    return node.call("POST", f"/v1/drift/{path}", {"action": "adopt", **more})
+
+
+def test_what_the_file_offers_is_listed_with_names_and_adopted(make_node, stack, office):
+    carol, dave = keypair()[1], keypair()[1]
+    node = make_node(1, "--subnet", "10.61.0.0/24", start=False)
+    server = Quick(node.ns, node.interface, office.text + (
+        f"#[disabled] ### begin carol ###\n#[disabled] [Peer]\n#[disabled] PublicKey = {carol}\n"
+        f"#[disabled] AllowedIPs = 10.61.0.4/32\n#[disabled] ### end carol ###\n"
+        f"# the branch office\n[Peer]\nPublicKey = {dave}\n"
+        f"AllowedIPs = 10.61.0.5/32, fd00::5/128, 192.168.7.0/24\n"))
+    stack.callback(server.stop)
+    node.start()
+    page = node.get("/v1/drift").json
+    found = {row["publicKey"]: row for row in page["data"]}
+    assert page["total"] == 4 and {row["kind"] for row in found.values()} == {"offered"}
+    alice = found[office.alice[1]]
+    assert (alice["label"], alice["allowedIPs"], alice["hasPresharedKey"], alice["state"]) == (
+        "alice", ["10.61.0.2/32"], True, None)
+    assert (found[carol]["label"], found[carol]["state"]) == ("carol", "suspended")
+    assert (found[dave]["label"], found[dave]["allowedIPsTotal"]) == ("the branch office", 3)
+    made = adopt(node, office.alice[1])
+    assert made.status == 200, made.text
+    assert made.json["peer"]["label"] == "alice" and made.json["peer"]["addresses"] == ["10.61.0.2/32"]
+    assert device_peers(node) == {office.alice[1]: (office.psk, ["10.61.0.2/32"])}
+    made = adopt(node, carol, label="Carol (gone)")
+    assert (made.json["peer"]["state"], made.json["peer"]["label"]) == ("suspended", "Carol (gone)")
+    assert carol not in node.device.peers()
+    networks = adopt(node, dave)
+    assert (networks.status, networks.json["code"]) == (409, "not_adoptable") and "3" in networks.json["detail"]
+    assert adopt(node, keypair()[1]).json["code"] == "drift_not_found"
+    assert {row["publicKey"] for row in node.get("/v1/drift").json["data"]} == {office.bob[1], dave}
+    # put on the interface by hand, bob is a stranger there, still with the name of the file
+    node.ns.run("wg", "set", node.interface, "peer", office.bob[1], "allowed-ips", "10.61.0.3/32")
+    bob = {row["publicKey"]: row for row in node.get("/v1/drift").json["data"]}[office.bob[1]]
+    assert (bob["kind"], bob["label"]) == ("unmanaged", "bob")
+    assert adopt(node, office.bob[1]).json["peer"]["addresses"] == ["10.61.0.3/32"]
+    # who has ended is not offered again
+    assert node.delete(made.json["peer"]["id"]).status == 200
+    node.stop()
+    node.start()
+    assert [row["publicKey"] for row in node.get("/v1/drift").json["data"]] == [dave]
+
+
 BAD_FILES = [
     ("no key", lambda text: re.sub(r"PrivateKey.*\n", "", text), "no usable PrivateKey"),
     ("malformed key", lambda text: re.sub(r"PrivateKey = .*\n", "PrivateKey = x\n", text), "no usable PrivateKey"),

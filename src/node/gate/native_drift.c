@@ -47,7 +47,9 @@ static int fill_entry(struct http_request *req, const struct ipc_drift *in,
 	for (int what = 1; what <= NODE_N_DIFFERS; what++)
 		if (in->differs >> what & 1)
 			differs[out->differs.n++] = what;
-	for (; out->allowed_ips.n < in->n_allowed && out->allowed_ips.n < NODE_ALLOWED_SHOWN;
+	/* of an offered peer the keeper has the first two only */
+	for (; out->allowed_ips.n < in->n_allowed && out->allowed_ips.n < NODE_ALLOWED_SHOWN &&
+		in->allowed[out->allowed_ips.n].family;
 		out->allowed_ips.n++)
 		cidrs[out->allowed_ips.n] = in->allowed[out->allowed_ips.n];
 	for (unsigned a = 0; a < 2; a++)

@@ -8,7 +8,9 @@
  *     altered         is stored         -                 is put back
  *     suspended there -                 leaves the device leaves the device
  *     missing         -                 -                 is put back
+ *     offered         becomes a peer    -                 -
  *
+ * Offered are peers of wg-quick's file that are not on the device and never were here.
  * Adopting touches nothing on the device. The key of a peer that has ended can only be removed.
  */
 #include <stdio.h>
@@ -18,7 +20,6 @@
 #include "node/keeper/allot.h"
 #include "node/keeper/drift_page.h"
 #include "node/keeper/keeper.h"
-#include "node/keeper/suggest.h"
 
 /* A decision, and what the reading said of the key. */
 struct drift_case {
@@ -26,15 +27,21 @@ struct drift_case {
 	struct ipc_origin origin;
 	struct author author;
 	bool on_device;
+	bool from_file, disabled; /* `seen` is what wg-quick's file says */
 	struct wgdev_peer seen;
 };
+
+static void wipe_case(struct drift_case *kase)
+{
+	explicit_bzero(kase, sizeof *kase);
+}
 
 void waiter_free(struct waiter *waiter)
 {
 	if (!waiter)
 		return;
 	if (waiter->kase)
-		explicit_bzero(waiter->kase, sizeof *waiter->kase);
+		wipe_case(waiter->kase);
 	free(waiter->kase);
 	free(waiter->page);
 	free(waiter);
@@ -103,7 +110,7 @@ static void offer_all(struct keeper *k, const struct ipc_drift *record)
 
 static void fill_label(struct keeper *k, struct ipc_drift *record, const struct peer *peer)
 {
-	const char *label = peer ? peer->label : suggested_label(k, &record->public_key);
+	const char *label = peer ? peer->label : import_name(k->names, &record->public_key);
 
 	snprintf(record->label, sizeof record->label, "%s", label ?: "");
 }
@@ -181,6 +188,26 @@ static void offer_missing(struct keeper *k, struct drift_page *page)
 	}
 }
 
+static void offer_offered(struct keeper *k, struct drift_page *page)
+{
+	const struct import_peer *peer;
+
+	for (size_t i = 0; (peer = offers_next(k, &i));) {
+		struct ipc_drift record;
+		struct wgdev_peer seen;
+
+		memset(&record, 0, sizeof record);
+		record.public_key = peer->public_key;
+		record.kind = NODE_DRIFT_OFFERED;
+		record.state = peer->disabled ? NODE_PEER_SUSPENDED : 0;
+		offers_seen(peer, &seen);
+		fill_seen(&record, &seen);
+		fill_label(k, &record, NULL);
+		drift_page_add(page, &record);
+		explicit_bzero(&seen, sizeof seen);
+	}
+}
+
 /*
  * Asking
  */
@@ -242,6 +269,7 @@ void drift_serve(struct keeper *k, struct waiter *waiter, int r, const struct er
 		answer_error(k, waiter->id, err);
 	} else {
 		offer_missing(k, waiter->page);
+		offer_offered(k, waiter->page);
 		drift_page_send(k, waiter->id, waiter->page);
 	}
 	waiter_free(waiter);
@@ -316,7 +344,7 @@ static int make_adopted(struct keeper *k, const struct ipc_drift_act *in, const 
 	const struct uuid *id, struct peer **ret_peer, struct err *err)
 {
 	scoped(peer_freep) struct peer *peer = NULL;
-	const char *label = in->has_label ? in->label : suggested_label(k, &in->key);
+	const char *label = in->has_label ? in->label : import_name(k->names, &in->key);
 	struct cidr address[2], wanted[2];
 	unsigned n = 0;
 	int r = legal_addresses(seen, address, err);
@@ -353,6 +381,15 @@ static int reply(struct op *op, const struct peer *peer, struct err *err)
 	return change_reply(op, &done, sizeof done, err);
 }
 
+static void put_on_device(const struct drift_case *kase, struct peer *peer, struct op *op)
+{
+	op->made = true;
+	peer->suspended = kase->disabled;
+	peer->placed_us = INT64_MAX;
+	if (!peer->suspended)
+		change_put(op, peer);
+}
+
 static int adopt_stranger(struct keeper *k, const struct drift_case *kase, struct op *op, struct err *err)
 {
 	const struct ipc_drift_act *in = &kase->in;
@@ -368,8 +405,26 @@ static int adopt_stranger(struct keeper *k, const struct drift_case *kase, struc
 	if (r < 0)
 		return r;
 	op->kind = PEER_CREATE;
+	if (kase->from_file)
+		put_on_device(kase, peer, op);
 	r = change_enter(k, peer, &op->author, err);
 	return r < 0 ? r : reply(op, peer, err);
+}
+
+/* It is not on the device: there it comes as any new peer does. */
+static int adopt_offered(struct keeper *k, const struct drift_case *kase,
+	const struct import_peer *offered, struct op *op, struct err *err)
+{
+	scoped(wipe_case) struct drift_case from_file = *kase;
+
+	if (offered->n_allowed > N_ELEMENTS(offered->allowed))
+		return err_set(err, REASON_NOT_ADOPTABLE, "allowedIPs",
+			"a peer has one address of a family; wg-quick's file gives this one %u",
+			offered->n_allowed);
+	from_file.from_file = true;
+	from_file.disabled = offered->disabled;
+	offers_seen(offered, &from_file.seen);
+	return adopt_stranger(k, &from_file, op, err);
 }
 
 /* The device's settings become the store's; key, label and expiry stay. */
@@ -403,6 +458,7 @@ static int adopt_settings(struct keeper *k, const struct drift_case *kase, struc
 static int adopt(struct keeper *k, const struct drift_case *kase, struct peer *peer, struct op *op,
 	struct err *err)
 {
+	const struct import_peer *offered = import_peer_of(k->names, &kase->in.key);
 	const struct ipc_drift_act *in = &kase->in;
 
 	if (peer && (in->has_id && !uuid_equal(&in->id, &peer->id)))
@@ -410,6 +466,8 @@ static int adopt(struct keeper *k, const struct drift_case *kase, struct peer *p
 	if (!kase->on_device && peer)
 		return wrong_action(err, "the peer is missing on the device; 'restore' puts it back, "
 					 "DELETE /v1/peers ends it");
+	if (!kase->on_device && offered && offers_has(k, offered))
+		return adopt_offered(k, kase, offered, op, err);
 	if (!kase->on_device)
 		return err_set(err, REASON_DRIFT_NOT_FOUND, NULL, "the device has no such peer");
 	if (!peer)

@@ -268,6 +268,9 @@ bool offers_has(struct keeper *k, const struct import_peer *peer);
  * have. */
 const struct import_peer *offers_next(struct keeper *k, size_t *i);
 
+/** A peer of the file as a reading would have it: what is not in the file is zero. */
+void offers_seen(const struct import_peer *peer, struct wgdev_peer *ret_seen);
+
 /** Keeps the addresses of its peers for them; to be called when the store has been read. */
 int offers_hold(struct keeper *k, struct err *err) must_check;
 

@@ -70,6 +70,15 @@ const struct import_peer *offers_next(struct keeper *k, size_t *i)
 	return NULL;
 }
 
+void offers_seen(const struct import_peer *peer, struct wgdev_peer *ret_seen)
+{
+	*ret_seen = (struct wgdev_peer){ .public_key = peer->public_key,
+		.preshared_key = peer->preshared_key, .n_allowed = peer->n_allowed,
+		.keepalive = peer->keepalive };
+	for (unsigned a = 0; a < N_ELEMENTS(peer->allowed); a++)
+		ret_seen->allowed[a] = peer->allowed[a];
+}
+
 /* The file's peer owns the address in the pool. One that has an owner keeps it. */
 static int hold(struct pool *pool, const struct import_peer *peer, const struct cidr *address,
 	struct err *err)
