@@ -345,6 +345,84 @@ TEST(a_new_database_is_ours_after_a_kill)
 	db_close(db);
 }
 
+/* Another process, forked before this one has SQLite open: with each byte sent it opens the database,
+ * counts, and closes it. */
+struct other {
+	pid_t pid;
+	int ask, answer;
+};
+
+static int count_things(const struct db_conf *conf)
+{
+	scoped(db_closep) struct db *db = NULL;
+	struct list all;
+
+	if (db_open(conf, &db, NULL) < 0 ||
+		db_all(db, TEST_THING_ALL, DB_NONE, &type, &all, arena, NULL) < 0)
+		return 99;
+	return (int)all.n;
+}
+
+static struct other start_other(const struct db_conf *conf)
+{
+	int ask[2], answer[2];
+	struct other other;
+	char byte;
+
+	assert_int_equal(pipe(ask) + pipe(answer), 0);
+	other = (struct other){ fork(), ask[1], answer[0] };
+	if (other.pid == 0) {
+		close(ask[1]);
+		while (read(ask[0], &byte, 1) == 1) {
+			byte = (char)count_things(conf);
+			if (write(answer[1], &byte, 1) != 1)
+				break;
+		}
+		_exit(0);
+	}
+	close(ask[0]);
+	close(answer[1]);
+	return other;
+}
+
+static int counted_by(const struct other *other)
+{
+	char n = 0;
+
+	assert_int_equal(write(other->ask, &n, 1), 1);
+	assert_int_equal(read(other->answer, &n, 1), 1);
+	return n;
+}
+
+static void end_other(struct other *other)
+{
+	close(other->ask);
+	close(other->answer);
+	waitpid(other->pid, NULL, 0);
+}
+
+/* The second handle of a process must not cost the first one its locks: another process that closes
+ * the database would then take the WAL away under both, with what is committed after it. */
+TEST(another_process_that_closes_takes_nothing_away)
+{
+	struct thing in = { .id = { { 1 } }, .name = "a", .color = 1 };
+	char url[64];
+	struct db_conf conf;
+	struct err err;
+
+	assert_int_equal(truncate(path, 0), 0);
+	snprintf(url, sizeof url, "file:%s", path);
+	conf = conf_of(url);
+	scoped(end_other) struct other other = start_other(&conf);
+	scoped(db_closep) struct db *first = NULL, *second = NULL;
+	assert_ok(db_open(&conf, &first, &err), &err);
+	assert_ok(db_migrate(first, &err), &err);
+	assert_ok(db_open(&conf, &second, &err), &err);
+	assert_int_equal(counted_by(&other), 0);
+	assert_ok(insert(first, &in, &err), &err);
+	assert_int_equal(counted_by(&other), 1);
+}
+
 TEST(a_newer_schema_is_refused)
 {
 	char url[64];
@@ -410,6 +488,7 @@ int main(void)
 		cmocka_unit_test(foreign_files_are_left_alone),
 		cmocka_unit_test(a_new_database_is_ours_after_a_kill),
 		cmocka_unit_test(another_programs_database_is_refused),
+		cmocka_unit_test(another_process_that_closes_takes_nothing_away),
 		cmocka_unit_test(a_newer_schema_is_refused),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);

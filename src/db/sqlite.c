@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include <errno.h>
-#include <fcntl.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -65,32 +64,57 @@ static int raise(sqlite3 *sq, int code, struct err *err)
 		sq ? sqlite3_errmsg(sq) : sqlite3_errstr(code));
 }
 
-/* Looks at the file's first bytes only, so that a foreign file is not even opened for writing. 1: it is
- * new. */
-static int check_header(const char *path, uint32_t application_id, struct err *err)
+static void close_handle(sqlite3 **sq)
 {
-	scoped(closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
-	uint8_t head[HEADER_SIZE];
-	uint32_t id;
-	ssize_t n;
+	sqlite3_close_v2(*sq);
+}
 
-	if (fd < 0 && errno == ENOENT)
-		return 1;
-	if (fd < 0)
-		return err_set(err, REASON_STORE, NULL, "cannot open '%s': %s", path, strerror(errno));
-	n = read(fd, head, sizeof head);
-	if (n == 0)
-		return 1; /* made, but never written to */
-	if (n < (ssize_t)sizeof head || memcmp(head, "SQLite format 3", 16) != 0)
+static int judge_header(const char *path, const uint8_t *head, sqlite3_int64 size,
+	uint32_t application_id, struct err *err)
+{
+	uint32_t id = (uint32_t)head[HEADER_APPLICATION_ID] << 24 |
+		      (uint32_t)head[HEADER_APPLICATION_ID + 1] << 16 |
+		      (uint32_t)head[HEADER_APPLICATION_ID + 2] << 8 |
+		      head[HEADER_APPLICATION_ID + 3];
+
+	if (size < HEADER_SIZE || memcmp(head, "SQLite format 3", 16) != 0)
 		return err_set(err, REASON_FOREIGN, NULL,
 			"'%s' is not a database of WGKeeper; choose another path", path);
-	id = (uint32_t)head[HEADER_APPLICATION_ID] << 24 |
-	     (uint32_t)head[HEADER_APPLICATION_ID + 1] << 16 |
-	     (uint32_t)head[HEADER_APPLICATION_ID + 2] << 8 | head[HEADER_APPLICATION_ID + 3];
 	if (id != application_id)
 		return err_set(err, REASON_FOREIGN, NULL,
 			"'%s' belongs to another program; choose another path", path);
 	return 0;
+}
+
+/* Looks at the file's first bytes only, so that a foreign file is not even opened for writing. They are
+ * read by SQLite's own file handle: closing another descriptor of the file would drop the locks that
+ * other connections of this process hold on it (https://www.sqlite.org/howtocorrupt.html, 2.2), and the
+ * next process to close the database would delete the WAL under us. 1: it is new. */
+static int check_header(const char *path, uint32_t application_id, struct err *err)
+{
+	scoped(close_handle) sqlite3 *sq = NULL;
+	sqlite3_file *file = NULL;
+	uint8_t head[HEADER_SIZE] = { 0 };
+	sqlite3_int64 size = 0;
+	int code;
+
+	if (access(path, F_OK) < 0 && errno == ENOENT)
+		return 1;
+	code = sqlite3_open_v2(path, &sq, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
+	if (code == SQLITE_CANTOPEN)
+		return err_set(err, REASON_STORE, NULL, "cannot open '%s': %s", path,
+			strerror(sqlite3_system_errno(sq)));
+	if (code == SQLITE_OK)
+		code = sqlite3_file_control(sq, NULL, SQLITE_FCNTL_FILE_POINTER, &file);
+	if (code == SQLITE_OK)
+		code = file->pMethods->xFileSize(file, &size);
+	if (code == SQLITE_OK && size > 0)
+		code = file->pMethods->xRead(file, head, HEADER_SIZE, 0);
+	if (code != SQLITE_OK && code != SQLITE_IOERR_SHORT_READ)
+		return raise(sq, code, err);
+	if (size == 0)
+		return 1; /* made, but never written to */
+	return judge_header(path, head, size, application_id, err);
 }
 
 static int sqlite_run(void *handle, const char *text, struct err *err)
@@ -131,11 +155,6 @@ static int configure(sqlite3 *sq, bool is_new, const struct db_conf *conf, struc
 static void sqlite_close(void *handle)
 {
 	sqlite3_close_v2(handle);
-}
-
-static void close_handle(sqlite3 **sq)
-{
-	sqlite3_close_v2(*sq);
 }
 
 static int sqlite_open(const struct db_conf *conf, void **ret_handle, struct err *err)
