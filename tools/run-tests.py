@@ -14,6 +14,9 @@ import time
 import xml.etree.ElementTree as ElementTree
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(ROOT, "tests"))
+from lib import pg  # noqa: E402
+
 PYTHON = "/usr/bin/python3" if os.path.exists("/usr/bin/python3") else "python3"
 REPORTS = os.path.join(ROOT, "build-san", "reports")
 
@@ -42,7 +45,10 @@ def build_san():
 
 
 def meson_tests(tree):
-    run("meson", "test", "-C", tree, "--no-rebuild", "--print-errorlogs")
+    """Those that keep something do so on both engines: TEST_PG is a PostgreSQL of their own."""
+    with pg.cluster(fsync="off") as server:
+        run("meson", "test", "-C", tree, "--no-rebuild", "--print-errorlogs",
+            env={**os.environ, "TEST_PG": server.create("test")})
     passed = failed = 0
     with open(os.path.join(ROOT, tree, "meson-logs", "testlog.json"), encoding="utf-8") as log:
         for line in log:

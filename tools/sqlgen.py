@@ -25,8 +25,16 @@ A :list block has named parts, joined at run time from these constants only:
     SELECT COUNT(*) AS n FROM peers p WHERE {where};
 
 Parameters are written :name and become ?N (SQLite) and $N (PostgreSQL), numbered
-once per block. In migrations BLOB becomes BYTEA and INTEGER becomes BIGINT for
-PostgreSQL; a statement is ended by a semicolon at the end of a line.
+once per block.
+
+SQLite's text is the common one; for PostgreSQL it is changed so that it means the same:
+
+    BLOB, INTEGER, TEXT     BYTEA, BIGINT, TEXT COLLATE "C" (migrations: bytes decide)
+    x COLLATE NOCASE        lower(x): in queries, and in indexes that serve them
+    x LIKE :q               lower(x) LIKE lower(:q COLLATE "C"): ASCII letters in either case
+
+In a migration, lines between "-- @sqlite" or "-- @postgres" and "-- @both" are that
+engine's alone. A statement is ended by a semicolon at the end of a line.
 """
 import hashlib
 import os
@@ -86,6 +94,19 @@ def numbered(text, params, mark):
     return PARAM.sub(number, text)
 
 
+def postgres_query(text):
+    """The common text as PostgreSQL is to understand it."""
+    text = re.sub(r"([\w.]+) COLLATE NOCASE\b", r"lower(\1)", text)
+    return re.sub(r"([\w.]+) LIKE (:\w+|'[^']*')", r'lower(\1) LIKE lower(\2 COLLATE "C")', text)
+
+
+def check_postgres(text, where):
+    left = re.search(r"COLLATE NOCASE|(?<!\)) LIKE\b|\bINSERT OR\b|\bGROUP_CONCAT\b|\bIFNULL\(|\browid\b",
+                     text, re.I)
+    if left:
+        fail(where, f"'{left.group(0)}' needs another form, or a second block @postgres")
+
+
 def c_string(text):
     if text is None:
         return "NULL"
@@ -123,8 +144,9 @@ def emit_parts(block, out, ident):
                f".kind = QUERY_{kind.upper()}",
                f".text_key = {'true' if key_kind == 'text' else 'false'}",
                f".sqlite = {c_string(numbered(text, block.params, '?'))}",
-               f".postgres = {c_string(numbered(text, block.params, '$'))}",
+               f".postgres = {c_string(numbered(postgres_query(text), block.params, '$'))}",
                f".tie = {c_string(tie)}"]
+        check_postgres(postgres_query(text), block.where)
         out.append("\t{ " + ", ".join(row) + " },")
     out.append("\t{ 0 },\n};")
 
@@ -148,7 +170,9 @@ def emit_queries(prefix, blocks):
         if block.like:
             block.parts = by_name[block.like].parts
         sqlite = numbered(block.text, block.params, "?")
-        postgres = numbered((block.postgres or block).text, block.params, "$")
+        postgres = block.postgres.text if block.postgres else postgres_query(block.text)
+        check_postgres(postgres, block.where)
+        postgres = numbered(postgres, block.params, "$")
         if block.mode == "list":
             emit_parts(block, out, ident)
             block.params += ["after_key", "after_id"]  # db/list.c counts on them being the last
@@ -169,19 +193,43 @@ def emit_queries(prefix, blocks):
     return header, "\n".join(out) + "\n\n" + table
 
 
-def emit_migrations(prefix, paths):
-    rows = []
+def only(engine, raw):
+    """A migration's lines for one engine, without comments."""
+    lines, current = [], "both"
+    for line in raw.splitlines():
+        mark = re.match(r"\s*-- @(sqlite|postgres|both)$", line)
+        if mark:
+            current = mark.group(1)
+        elif not line.lstrip().startswith("--") and current in ("both", engine):
+            lines.append(line)
+    return "\n".join(lines)
+
+
+def postgres_schema(raw):
+    text = only("postgres", raw)
+    for pattern, replacement in ((r"\bBLOB\b", "BYTEA"), (r"\bINTEGER\b", "BIGINT"),
+                                 (r"\bTEXT\b", 'TEXT COLLATE "C"'),
+                                 (r"(\w+) COLLATE NOCASE\b", r"(lower(\1))")):
+        text = re.sub(pattern, replacement, text)
+    return text
+
+
+def read_migrations(paths):
+    """(number, name, checksum, text of SQLite, text of PostgreSQL) of each."""
     for want, path in enumerate(sorted(paths), 1):
         match = re.match(r"^(\d{4})_(\w+)\.sql$", os.path.basename(path))
         if not match or int(match.group(1)) != want:
             fail(path, f"migrations are named NNNN_what.sql without gaps; expected {want:04d}")
         raw = open(path, encoding="utf-8").read()
-        text = "\n".join(line for line in raw.splitlines() if not line.lstrip().startswith("--"))
-        postgres = re.sub(r"\bBLOB\b", "BYTEA", re.sub(r"\bINTEGER\b", "BIGINT", text))
         digest = hashlib.sha256(raw.encode()).hexdigest()
-        rows.append(f"\t{{ .number = {want}, .name = {c_string(match.group(2))},\n"
-                    f"\t\t.checksum = \"{digest}\",\n\t\t.sqlite = {c_string(text)},\n"
-                    f"\t\t.postgres = {c_string(postgres)} }},")
+        yield want, match.group(2), digest, only("sqlite", raw), postgres_schema(raw)
+
+
+def emit_migrations(prefix, paths):
+    rows = [f"\t{{ .number = {number}, .name = {c_string(name)},\n"
+            f"\t\t.checksum = \"{digest}\",\n\t\t.sqlite = {c_string(sqlite)},\n"
+            f"\t\t.postgres = {c_string(postgres)} }},"
+            for number, name, digest, sqlite, postgres in read_migrations(paths)]
     header = f"extern const struct migration {prefix}_migrations[];\n"
     table = f"const struct migration {prefix}_migrations[] = {{\n" + "\n".join(rows) + \
             "\n\t{ 0 },\n};\n"
@@ -208,4 +256,5 @@ def main():
         out.write(f"{note}#include \"{os.path.basename(out_h)}\"\n\n{q_table}\n{m_table}")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -13,6 +13,11 @@
 #include <string.h>
 #include <time.h>
 
+/* libpq makes one of them part of a macro, so it must have been seen before they are poisoned */
+#ifdef WITH_LIBPQ
+#include <postgresql/libpq-fe.h>
+#endif
+
 /* glibc makes macros of some of them */
 #undef sprintf
 #undef vsprintf

@@ -107,6 +107,8 @@
 	X(REASON_LOGIN_THROTTLED,     "login_throttled",       ERR_UNAVAILABLE, 429, "Too many failed sign-ins")            \
 	X(REASON_PASSWORD_CHANGE,     "password_change_required", ERR_DENIED,   403, "Change the password first")           \
 	X(REASON_WEAK_PASSWORD,       "weak_password",         ERR_INVALID,     400, "The password is not acceptable")      \
+	X(REASON_STANDBY,             "standby",               ERR_UNAVAILABLE, 503, "This instance stands by")             \
+	X(REASON_LEASE,               "lease_lost",            ERR_UNAVAILABLE, 503, "Another instance works this node")    \
 	/* start-up */                                                                                                  \
 	X(REASON_CONFIG,              "config_invalid",        ERR_INVALID,     400, "The configuration is not acceptable") \
 	X(REASON_FOREIGN,             "foreign_store",         ERR_INVALID,     400, "The file is not ours")                \

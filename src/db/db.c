@@ -4,8 +4,6 @@
 
 #include "db/internal.h"
 
-static const struct db_engine *const engines[] = { &sqlite_engine };
-
 int db_open(const struct db_conf *conf, struct db **ret_db, struct err *err)
 {
 	scoped(db_closep) struct db *db = calloc(1, sizeof *db);
@@ -14,16 +12,18 @@ int db_open(const struct db_conf *conf, struct db **ret_db, struct err *err)
 	if (!db)
 		return err_nomem(err);
 	db->conf = *conf;
+	db->claim_fd = -1;
 	db->prepared = calloc(conf->n_queries + 1, sizeof *db->prepared);
 	if (!db->prepared)
 		return err_nomem(err);
-	for (size_t i = 0; i < N_ELEMENTS(engines) && !db->engine; i++)
-		if (engines[i]->serves(conf->url))
-			db->engine = engines[i];
+	if (sqlite_engine.serves(conf->url))
+		db->engine = &sqlite_engine;
+	else if (conf->postgres && conf->postgres->serves(conf->url))
+		db->engine = conf->postgres;
 	if (!db->engine)
 		return err_set(err, REASON_CONFIG, NULL,
 			"this kind of database is not known; use file:/path/to/file.db");
-	r = db->engine->open(conf, &db->handle, err);
+	r = db->engine->open(&db->conf, &db->handle, err);
 	if (r < 0)
 		return r;
 	*ret_db = TAKE(db);
@@ -42,51 +42,9 @@ void db_close(struct db *db)
 			db->engine->finish(db->lists[i].prepared.stmt);
 	if (db->handle)
 		db->engine->close(db->handle);
+	closep(&db->claim_fd);
 	free(db->prepared);
 	free(db);
-}
-
-/*
- * Transactions
- */
-
-int db_begin(struct db *db, enum db_mode mode, struct err *err)
-{
-	const char *text = mode == DB_WRITE ? db->engine->begin_write : db->engine->begin_read;
-	int r;
-
-	assert(!db->in_transaction);
-	r = db->engine->run(db->handle, text, err);
-	if (r < 0)
-		return r;
-	db->in_transaction = true;
-	db->writing = mode == DB_WRITE;
-	db->wrote = db->audited = false;
-	return 0;
-}
-
-int db_commit(struct db *db, struct err *err)
-{
-	int r;
-
-	assert(db->in_transaction);
-	/* promise 5: a change without an audit entry does not happen */
-	assert(!db->conf.audited || !db->wrote || db->audited);
-	r = db->engine->run(db->handle, "COMMIT", err);
-	if (r == 0)
-		db->in_transaction = false;
-	return r;
-}
-
-void db_rollbackp(struct db **dbp)
-{
-	struct db *db = *dbp;
-
-	if (!db || !db->in_transaction)
-		return;
-	/* a failed COMMIT may have ended the transaction; the engine then refuses, rightly */
-	(void)db->engine->run(db->handle, "ROLLBACK", NULL);
-	db->in_transaction = false;
 }
 
 static void note_write(struct db *db, const struct query *query)
@@ -101,10 +59,6 @@ static void note_write(struct db *db, const struct query *query)
 	assert(!db->conf.audited || db->in_transaction || (query->flags & QUERY_UNAUDITED));
 	assert(!db->in_transaction || db->writing);
 }
-
-/*
- * Statements
- */
 
 static const struct db_arg *arg_of(const struct db_in *in, const char *name)
 {
@@ -210,7 +164,8 @@ struct reset {
 
 static void resetp(struct reset *reset)
 {
-	reset->engine->reset(reset->stmt);
+	if (reset->stmt)
+		reset->engine->reset(reset->stmt);
 }
 
 int db_prepare(struct db *db, struct prepared *p, const char *text, struct err *err)
@@ -218,30 +173,51 @@ int db_prepare(struct db *db, struct prepared *p, const char *text, struct err *
 	return p->stmt ? 0 : db->engine->prepare(db->handle, text, &p->stmt, err);
 }
 
-static int prepare_query(
-	struct db *db, unsigned id, struct prepared **ret_prepared, struct err *err)
+/* Binds what is prepared; whatever comes of it, `*ret_reset` undoes it. */
+static int start(struct db *db, struct prepared *p, const struct query *query, struct db_in in,
+	struct reset *ret_reset, struct err *err)
+{
+	int r;
+
+	*ret_reset = (struct reset){ db->engine, p->stmt };
+	r = bind_all(db, p, query, in, err);
+	if (r >= 0)
+		note_write(db, query);
+	return r;
+}
+
+static int start_query(struct db *db, unsigned id, struct db_in in, struct prepared **ret_prepared,
+	struct reset *ret_reset, struct err *err)
 {
 	const struct query *query = &db->conf.queries[id];
+	int r = db_ready(db, err);
 
 	assert(id < db->conf.n_queries);
 	*ret_prepared = &db->prepared[id];
-	return db_prepare(db, *ret_prepared, db->engine->text_of(query->sqlite, query->postgres), err);
+	if (r >= 0)
+		r = db_prepare(db, *ret_prepared,
+			db->engine->text_of(query->sqlite, query->postgres), err);
+	return r < 0 ? r : start(db, *ret_prepared, query, in, ret_reset, err);
+}
+
+/* A statement that fails in a transaction ends it, on either engine. */
+static int step(struct db *db, struct prepared *p, struct err *err)
+{
+	int r = db->engine->step(p->stmt, err);
+
+	if (r < 0)
+		db->failed = db->in_transaction;
+	return r;
 }
 
 int db_exec(struct db *db, unsigned id, struct db_in in, int64_t *ret_changes, struct err *err)
 {
-	const struct query *query = &db->conf.queries[id];
+	scoped(resetp) struct reset reset = { 0 };
 	struct prepared *p;
-	int r = prepare_query(db, id, &p, err);
+	int r = start_query(db, id, in, &p, &reset, err);
 
-	if (r < 0)
-		return r;
-	scoped(resetp) struct reset reset = { db->engine, p->stmt };
-	r = bind_all(db, p, query, in, err);
-	if (r < 0)
-		return r;
-	note_write(db, query);
-	r = db->engine->step(p->stmt, err);
+	if (r >= 0)
+		r = step(db, p, err);
 	if (r < 0)
 		return r;
 	if (ret_changes)
@@ -249,43 +225,54 @@ int db_exec(struct db *db, unsigned id, struct db_in in, int64_t *ret_changes, s
 	return 0;
 }
 
+int db_has_row(struct db *db, unsigned id, struct db_in in, struct err *err)
+{
+	scoped(resetp) struct reset reset = { 0 };
+	struct prepared *p;
+	int r = start_query(db, id, in, &p, &reset, err);
+
+	return r < 0 ? r : step(db, p, err);
+}
+
 int db_one(struct db *db, unsigned id, struct db_in in, const struct type *type, void *object,
 	struct arena *arena, struct err *err)
 {
-	const struct query *query = &db->conf.queries[id];
+	scoped(resetp) struct reset reset = { 0 };
 	struct prepared *p;
-	int r = prepare_query(db, id, &p, err);
+	int r = start_query(db, id, in, &p, &reset, err);
 
-	if (r < 0)
-		return r;
-	scoped(resetp) struct reset reset = { db->engine, p->stmt };
-	r = bind_all(db, p, query, in, err);
-	if (r < 0)
-		return r;
-	note_write(db, query);
-	r = db->engine->step(p->stmt, err);
+	if (r >= 0)
+		r = step(db, p, err);
 	if (r == 0)
 		return err_set(err, REASON_NOT_FOUND, NULL, "no such row");
 	return r < 0 ? r : load_row(db, p, type, object, arena, err);
 }
 
+/* While rows are coming the connection is theirs. */
+static void stop_streaming(struct db **db)
+{
+	(*db)->streaming = false;
+}
+
 int db_each(struct db *db, unsigned id, struct db_in in, const struct type *type, void *object,
 	int (*row)(void *ctx, void *object, struct err *err), void *ctx, struct err *err)
 {
+	scoped(resetp) struct reset reset = { 0 };
 	struct prepared *p;
-	int r = prepare_query(db, id, &p, err);
+	int r = start_query(db, id, in, &p, &reset, err);
 
 	if (r < 0)
 		return r;
-	scoped(resetp) struct reset reset = { db->engine, p->stmt };
-	r = bind_all(db, p, &db->conf.queries[id], in, err);
-	while (r >= 0) {
-		r = db->engine->step(p->stmt, err);
-		if (r <= 0)
-			return r;
+	if (db->engine->stream)
+		db->engine->stream(p->stmt);
+	scoped(stop_streaming) struct db *streaming = db;
+	db->streaming = true;
+	while ((r = step(db, p, err)) > 0) {
 		r = load_row(db, p, type, object, NULL, err);
 		if (r >= 0)
 			r = row(ctx, object, err);
+		if (r < 0)
+			break;
 	}
 	return r;
 }
@@ -298,7 +285,7 @@ int db_collect(struct db *db, struct prepared *p, const struct type *type,
 	size_t n = 0, room = 0;
 	int r;
 
-	while ((r = db->engine->step(p->stmt, err)) > 0) {
+	while ((r = step(db, p, err)) > 0) {
 		if (n == room) {
 			char *more = reallocarray(rows, room ? room * 2 : 16, type->size);
 
@@ -325,22 +312,20 @@ int db_collect(struct db *db, struct prepared *p, const struct type *type,
 int db_all_of(struct db *db, struct prepared *p, const struct query *query, struct db_in in,
 	const struct type *type, struct list *ret_list, struct arena *arena, struct err *err)
 {
-	scoped(resetp) struct reset reset = { db->engine, p->stmt };
-	int r = bind_all(db, p, query, in, err);
+	scoped(resetp) struct reset reset = { 0 };
+	int r = start(db, p, query, in, &reset, err);
 
-	if (r < 0)
-		return r;
-	note_write(db, query);
-	return db_collect(db, p, type, ret_list, arena, err);
+	return r < 0 ? r : db_collect(db, p, type, ret_list, arena, err);
 }
 
 int db_all(struct db *db, unsigned id, struct db_in in, const struct type *type,
 	struct list *ret_list, struct arena *arena, struct err *err)
 {
+	scoped(resetp) struct reset reset = { 0 };
 	struct prepared *p;
-	int r = prepare_query(db, id, &p, err);
+	int r = start_query(db, id, in, &p, &reset, err);
 
-	return r < 0 ? r : db_all_of(db, p, &db->conf.queries[id], in, type, ret_list, arena, err);
+	return r < 0 ? r : db_collect(db, p, type, ret_list, arena, err);
 }
 
 bool db_is_broken(const struct err *err)

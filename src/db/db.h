@@ -17,15 +17,22 @@
 #include "base/field.h"
 #include "db/query.h"
 
-struct db; /* opaque */
+struct db;        /* opaque */
+struct db_engine; /* db/engine.h */
+
+/** PostgreSQL, for struct db_conf: a program that names it links libpq. */
+extern const struct db_engine db_postgres;
 
 /** Where it is, and what may be said to it. */
 struct db_conf {
-	const char *url; /* file:/path; file::memory: lives as long as the handle */
+	/* file:/path; file::memory: lives as long as the handle; postgres://… where `postgres` is set.
+	 * It must outlive the handle, and is never shown: it may hold a password. */
+	const char *url;
+	const struct db_engine *postgres; /* &db_postgres, or NULL: SQLite only */
 	const struct query *queries;
 	size_t n_queries;
 	const struct migration *migrations;
-	uint32_t application_id; /* tells our file from another program's (SQLite) */
+	uint32_t application_id; /* tells our database from another program's */
 	bool audited;
 	bool exclusive; /* nobody else opens the file meanwhile */
 };
@@ -56,29 +63,51 @@ struct db_in {
 		.args = (const struct db_arg[]){ __VA_ARGS__, { 0 } } })
 #define DB_NONE ((struct db_in){ 0 })
 
-/** Opens, or makes, the database; nothing is migrated yet. REASON_FOREIGN: a file that is not ours, left
- * untouched; REASON_STORE_NEWER; REASON_STORE_CORRUPT; REASON_STORE: cannot be opened (the message says
- * why); REASON_BUSY: `exclusive`, and another process has it. */
+/** Opens, or makes, the database; nothing is migrated yet. REASON_FOREIGN: a file or a schema that is not
+ * ours, left untouched; REASON_CONFIG: the URL, or the server, will not do; REASON_STORE_CORRUPT;
+ * REASON_STORE: cannot be opened (the message says why); REASON_BUSY: `exclusive`, and another process
+ * has it. */
 int db_open(const struct db_conf *conf, struct db **ret_db, struct err *err) must_check;
 
 void db_close(struct db *db);
 DEFINE_FREEP(struct db, db_close);
 
-/** Brings the schema up to date, each step in a transaction of its own. REASON_STORE_NEWER: a later
- * version has been here; REASON_STORE_CORRUPT: a step that was taken is not the one we know. */
+/** Brings the schema up to date, each step in a transaction of its own; any number of processes may do so
+ * at the same time. REASON_STORE_NEWER: a later version has been here; REASON_STORE_CORRUPT: a step that
+ * was taken is not the one we know. */
 int db_migrate(struct db *db, struct err *err) must_check;
+
+/** Whether something about the database weakens what a commit promises: a sentence with the remedy, or
+ * NULL. It lives as long as the handle. */
+const char *db_advice(struct db *db);
+
+/** Says that this handle's process works the database: 1, held until the handle is closed (a connection
+ * that was lost loses it); 0: a living process has said so already. Repeating it is harmless. */
+int db_claim(struct db *db, struct err *err) must_check;
 
 enum db_mode { DB_READ, DB_WRITE };
 
-/** Begins; transactions do not nest. With DB_WRITE it waits for other writers, at most 5 s
- * (REASON_BUSY). */
+/** Begins; transactions do not nest. DB_READ sees one state of the database to its end. DB_WRITE is alone:
+ * it waits for other writers of all processes, at most 5 s (REASON_BUSY). A connection that was lost is
+ * made anew here, never inside a transaction (REASON_STORE: it is still away). */
 int db_begin(struct db *db, enum db_mode mode, struct err *err) must_check;
 
-/** REASON_STORE, REASON_STORE_FULL: nothing of the transaction is kept. */
+/** REASON_STORE, REASON_STORE_FULL, REASON_BUSY, REASON_INTERNAL (a statement had failed): nothing of the
+ * transaction is kept. REASON_OUTCOME_UNKNOWN: the connection broke before the answer; all of it is kept,
+ * or nothing. */
 int db_commit(struct db *db, struct err *err) must_check;
+
+/** From now on each DB_WRITE transaction of this handle begins with `query`, and fails with REASON_LEASE
+ * unless that gives a row. `in` and what it points to must live until db_unguardp(). */
+void db_guard(struct db *db, unsigned query, struct db_in in);
+
+/** For scoped(): ends it. NULL is fine. */
+void db_unguardp(struct db **db);
 
 /** For scoped(): rolls back unless committed. NULL is fine. */
 void db_rollbackp(struct db **db);
+
+/* After a statement has failed inside a transaction there is nothing left but to leave it. */
 
 /** Runs a statement. `ret_changes` (may be NULL) gets the number of rows it touched. REASON_EXISTS: a
  * unique column, named in err->field, has the value already. */
@@ -93,8 +122,9 @@ int db_one(struct db *db, unsigned query, struct db_in in, const struct type *ty
 int db_all(struct db *db, unsigned query, struct db_in in, const struct type *type,
 	struct list *ret_list, struct arena *arena, struct err *err) must_check;
 
-/** Calls `row` with each row in `object`, whose texts are valid during the call. A negative answer of
- * `row` ends it and is returned. */
+/** Calls `row` with each row in `object`, whose texts are valid during the call; however many rows there
+ * are, memory is bounded. `row` must say nothing to the same handle. A negative answer of `row` ends it
+ * and is returned. */
 int db_each(struct db *db, unsigned query, struct db_in in, const struct type *type, void *object,
 	int (*row)(void *ctx, void *object, struct err *err), void *ctx, struct err *err) must_check;
 
@@ -120,5 +150,5 @@ int db_list(struct db *db, unsigned query, const struct db_list *list, struct db
 	must_check;
 
 /** Whether the error is one after which nothing may be acknowledged and no write tried again: the state
- * of the file on disk is not known. */
+ * of the file on disk is not known (SQLite). */
 bool db_is_broken(const struct err *err);

@@ -1,106 +1,24 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-#include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/test.h"
-#include "db/db.h"
+#include "db/testdata/things.h"
 #include "db_test_sql.h"
 
-struct thing {
-	struct uuid id;
-	const char *name;
-	int color;
-	int64_t size;
-	struct timestamp made_at;
-	struct wgkey public_key;
-	const char *extra;
-};
-
-static const struct word colors[] = { { 1, "red" }, { 2, "green" }, { 0 } };
-
-/* clang-format off */
-static const struct field fields[] = {
-	FIELD(struct thing, id),
-	FIELD(struct thing, name),
-	FIELD(struct thing, color, .words = colors),
-	FIELD(struct thing, size),
-	FIELD(struct thing, made_at, .flags = F_NULLABLE),
-	FIELD(struct thing, public_key, .flags = F_NULLABLE),
-	FIELD(struct thing, extra, .flags = F_NULLABLE),
-	{ 0 },
-};
-/* clang-format on */
-static const struct type type = TYPE(struct thing, "thing", fields);
-
-struct row {
-	struct uuid id;
-	const char *name, *cursor_key;
-	int64_t size;
-};
-
-static const struct field row_fields[] = {
-	FIELD(struct row, id),
-	FIELD(struct row, name),
-	FIELD(struct row, size),
-	FIELD(struct row, cursor_key),
-	{ 0 },
-};
-static const struct type row_type = TYPE(struct row, "row", row_fields);
-
-static struct arena *arena;
-static char path[] = "/tmp/wgkeeper-db-test-XXXXXX";
-
-static struct db_conf conf_of(const char *url)
-{
-	return (struct db_conf){ .url = url, .queries = test_queries, .n_queries = TEST_N_QUERIES,
-		.migrations = test_migrations, .application_id = 0x54455354, .audited = true };
-}
-
-static struct db *fresh(void)
-{
-	struct db_conf conf = conf_of("file::memory:");
-	struct db *db = NULL;
-	struct err err;
-
-	assert_ok(db_open(&conf, &db, &err), &err);
-	assert_ok(db_migrate(db, &err), &err);
-	return db;
-}
-
-static int note(struct db *db, struct err *err)
-{
-	const char *text = "changed";
-
-	return db_exec(db, TEST_NOTE_INSERT, DB_ARGS(DB_ARG("text", text)), NULL, err);
-}
-
-static int insert(struct db *db, const struct thing *thing, struct err *err)
-{
-	scoped(db_rollbackp) struct db *tx = db;
-	int r = db_begin(db, DB_WRITE, err);
-
-	if (r >= 0)
-		r = db_exec(db, TEST_THING_INSERT, DB_OBJECT(&type, thing), NULL, err);
-	if (r >= 0)
-		r = note(db, err);
-	return r < 0 ? r : db_commit(tx, err);
-}
+/* What holds on either engine. */
 
 TEST(an_object_comes_back_as_it_went_in)
 {
-	scoped(db_closep) struct db *db = fresh();
+	scoped(testdb_drop) struct testdb testdb = testdb_make();
+	scoped(db_closep) struct db *db = things_open(&testdb);
 	struct thing in = { .id = { { 1 } }, .name = "Zürich", .color = 2, .size = -5,
 		.made_at = { 123456789 }, .public_key = { { 9, 8, 7 } } };
 	struct thing out;
 	struct err err;
 
-	assert_ok(insert(db, &in, &err), &err);
-	assert_ok(db_one(db, TEST_THING_BY_ID, DB_ARGS(DB_ARG("id", in.id)), &type, &out, arena,
+	assert_ok(things_insert(db, &in, &err), &err);
+	assert_ok(db_one(db, TEST_THING_BY_ID, DB_ARGS(DB_ARG("id", in.id)), &thing_type, &out, things_arena,
 			  &err),
 		&err);
 	assert_string_equal(out.name, in.name);
@@ -110,19 +28,20 @@ TEST(an_object_comes_back_as_it_went_in)
 	assert_true(wgkey_equal(&out.public_key, &in.public_key));
 	assert_null(out.extra);
 	assert_fails(db_one(db, TEST_THING_BY_ID, DB_ARGS(DB_ARG("id", ((struct uuid){ { 2 } }))),
-			     &type, &out, arena, &err),
+			     &thing_type, &out, things_arena, &err),
 		&err, REASON_NOT_FOUND);
 }
 
 TEST(parameters_go_by_name_not_by_place)
 {
-	scoped(db_closep) struct db *db = fresh();
+	scoped(testdb_drop) struct testdb testdb = testdb_make();
+	scoped(db_closep) struct db *db = things_open(&testdb);
 	const char *first = "1st", *second = "2nd";
 	struct thing out;
 	struct err err;
 
 	assert_ok(db_one(db, TEST_SWAP, DB_ARGS(DB_ARG("first", first), DB_ARG("second", second)),
-			  &type, &out, arena, &err),
+			  &thing_type, &out, things_arena, &err),
 		&err);
 	assert_string_equal(out.name, "2nd");
 	assert_string_equal(out.extra, "1st");
@@ -130,19 +49,21 @@ TEST(parameters_go_by_name_not_by_place)
 
 TEST(a_taken_value_names_its_column)
 {
-	scoped(db_closep) struct db *db = fresh();
+	scoped(testdb_drop) struct testdb testdb = testdb_make();
+	scoped(db_closep) struct db *db = things_open(&testdb);
 	struct thing in = { .id = { { 1 } }, .name = "a", .color = 1 };
 	struct err err;
 
-	assert_ok(insert(db, &in, &err), &err);
+	assert_ok(things_insert(db, &in, &err), &err);
 	in.id.bytes[0] = 2;
-	assert_fails(insert(db, &in, &err), &err, REASON_EXISTS);
+	assert_fails(things_insert(db, &in, &err), &err, REASON_EXISTS);
 	assert_string_equal(err.field, "name");
 }
 
 TEST(leaving_without_commit_changes_nothing)
 {
-	scoped(db_closep) struct db *db = fresh();
+	scoped(testdb_drop) struct testdb testdb = testdb_make();
+	scoped(db_closep) struct db *db = things_open(&testdb);
 	struct thing in = { .id = { { 1 } }, .name = "a", .color = 1 };
 	struct list all;
 	struct err err;
@@ -151,12 +72,12 @@ TEST(leaving_without_commit_changes_nothing)
 		scoped(db_rollbackp) struct db *tx = db;
 
 		assert_ok(db_begin(tx, DB_WRITE, &err), &err);
-		assert_ok(db_exec(db, TEST_THING_INSERT, DB_OBJECT(&type, &in), NULL, &err), &err);
+		assert_ok(db_exec(db, TEST_THING_INSERT, DB_OBJECT(&thing_type, &in), NULL, &err), &err);
 	}
-	assert_ok(db_all(db, TEST_THING_ALL, DB_NONE, &type, &all, arena, &err), &err);
+	assert_ok(db_all(db, TEST_THING_ALL, DB_NONE, &thing_type, &all, things_arena, &err), &err);
 	assert_int_equal(all.n, 0);
-	assert_ok(insert(db, &in, &err), &err);
-	assert_ok(db_all(db, TEST_THING_ALL, DB_NONE, &type, &all, arena, &err), &err);
+	assert_ok(things_insert(db, &in, &err), &err);
+	assert_ok(db_all(db, TEST_THING_ALL, DB_NONE, &thing_type, &all, things_arena, &err), &err);
 	assert_int_equal(all.n, 1);
 }
 
@@ -165,7 +86,7 @@ static void commit_without_entry(struct db *db)
 	struct thing in = { .id = { { 1 } }, .name = "a", .color = 1 };
 
 	if (db_begin(db, DB_WRITE, NULL) == 0 &&
-		db_exec(db, TEST_THING_INSERT, DB_OBJECT(&type, &in), NULL, NULL) == 0 &&
+		db_exec(db, TEST_THING_INSERT, DB_OBJECT(&thing_type, &in), NULL, NULL) == 0 &&
 		db_commit(db, NULL) == 0)
 		_exit(0);
 	_exit(1);
@@ -173,7 +94,8 @@ static void commit_without_entry(struct db *db)
 
 TEST(a_change_without_an_audit_entry_ends_the_program)
 {
-	scoped(db_closep) struct db *db = fresh();
+	scoped(testdb_drop) struct testdb testdb = testdb_make();
+	scoped(db_closep) struct db *db = things_open(&testdb);
 	pid_t child = fork();
 	int status = 0;
 
@@ -187,15 +109,16 @@ TEST(a_change_without_an_audit_entry_ends_the_program)
 
 TEST(unaudited_writes_need_no_entry)
 {
-	scoped(db_closep) struct db *db = fresh();
+	scoped(testdb_drop) struct testdb testdb = testdb_make();
+	scoped(db_closep) struct db *db = things_open(&testdb);
 	struct thing in = { .id = { { 1 } }, .name = "a", .color = 1, .size = 1 }, out;
 	int64_t changes;
 	struct err err;
 
-	assert_ok(insert(db, &in, &err), &err);
+	assert_ok(things_insert(db, &in, &err), &err);
 	assert_ok(db_exec(db, TEST_THING_TOUCH, DB_ARGS(DB_ARG("id", in.id)), &changes, &err), &err);
 	assert_int_equal(changes, 1);
-	assert_ok(db_one(db, TEST_THING_BY_ID, DB_ARGS(DB_ARG("id", in.id)), &type, &out, arena,
+	assert_ok(db_one(db, TEST_THING_BY_ID, DB_ARGS(DB_ARG("id", in.id)), &thing_type, &out, things_arena,
 			  &err),
 		&err);
 	assert_int_equal(out.size, 2);
@@ -211,7 +134,7 @@ static void fill(struct db *db, int n)
 			.color = 1 + i % 2, .size = i / 3 };
 
 		snprintf(name, sizeof name, "n%02d", i);
-		assert_ok(insert(db, &thing, &err), &err);
+		assert_ok(things_insert(db, &thing, &err), &err);
 	}
 }
 
@@ -226,10 +149,10 @@ static int walk(struct db *db, const struct want *want)
 {
 	struct thing filter = { .color = want->color };
 	int64_t limit = 4, offset = 0, size_key = 0;
-	struct db_list list = { .filters = db_filters(db, TEST_THING_LIST, &type, &filter),
+	struct db_list list = { .filters = db_filters(db, TEST_THING_LIST, &thing_type, &filter),
 		.sort = want->sort, .descending = want->descending };
 	bool text = db_sort(db, TEST_THING_LIST, want->sort)->text_key;
-	struct row last = { 0 };
+	struct thing_row last = { 0 };
 	int n = 0;
 
 	for (;;) {
@@ -241,12 +164,12 @@ static int walk(struct db *db, const struct want *want)
 			DB_ARG("after_id", last.id), DB_ARG("color", filter.color), { 0 } };
 
 		assert_ok(db_list(db, TEST_THING_LIST, &list, (struct db_in){ .args = args },
-				  &row_type, &page, arena, &err),
+				  &thing_row_type, &page, things_arena, &err),
 			&err);
 		if (page.n == 0)
 			return n;
 		n += (int)page.n;
-		last = ((struct row *)page.at)[page.n - 1];
+		last = ((struct thing_row *)page.at)[page.n - 1];
 		size_key = last.size;
 		list.after = true;
 	}
@@ -254,7 +177,8 @@ static int walk(struct db *db, const struct want *want)
 
 TEST(lists_page_behind_the_last_row)
 {
-	scoped(db_closep) struct db *db = fresh();
+	scoped(testdb_drop) struct testdb testdb = testdb_make();
+	scoped(db_closep) struct db *db = things_open(&testdb);
 	static const struct want wants[] = { { "name", false, 0 }, { "name", true, 0 },
 		{ "size", false, 0 }, { "size", true, 0 }, { "size", true, 2 } };
 
@@ -265,179 +189,222 @@ TEST(lists_page_behind_the_last_row)
 
 TEST(filters_follow_the_members_given)
 {
-	scoped(db_closep) struct db *db = fresh();
+	scoped(testdb_drop) struct testdb testdb = testdb_make();
+	scoped(db_closep) struct db *db = things_open(&testdb);
 	struct thing none = { 0 }, both = { .color = 1, .name = "x" };
-	struct db_list list = { .filters = db_filters(db, TEST_THING_COUNT, &type, &both) };
+	struct db_list list = { .filters = db_filters(db, TEST_THING_COUNT, &thing_type, &both) };
 	struct list rows;
 	struct err err;
 
 	fill(db, 3);
-	assert_int_equal(db_filters(db, TEST_THING_LIST, &type, &none), 0);
+	assert_int_equal(db_filters(db, TEST_THING_LIST, &thing_type, &none), 0);
 	assert_int_equal(list.filters, 3);
-	assert_ok(db_list(db, TEST_THING_COUNT, &list, DB_OBJECT(&type, &both), &row_type, &rows,
-			  arena, &err),
+	assert_ok(db_list(db, TEST_THING_COUNT, &list, DB_OBJECT(&thing_type, &both), &thing_row_type, &rows,
+			  things_arena, &err),
 		&err);
-	assert_int_equal(((struct row *)rows.at)->size, 0);
+	assert_int_equal(((struct thing_row *)rows.at)->size, 0);
 	assert_null(db_sort(db, TEST_THING_LIST, "color; DROP TABLE things"));
 }
 
-TEST(foreign_files_are_left_alone)
+/* The letters of ASCII, in either case, and the bytes of everything else. */
+TEST(texts_are_found_and_sorted_the_same_way)
 {
-	struct db_conf conf;
-	char url[64];
-	struct db *db = NULL;
-	struct stat before, after;
-	struct err err;
-	int fd = open(path, O_WRONLY | O_TRUNC);
-
-	assert_int_equal(write(fd, "this is a diary, not a database", 31), 31);
-	assert_int_equal(fstat(fd, &before), 0);
-	close(fd);
-	snprintf(url, sizeof url, "file:%s", path);
-	conf = conf_of(url);
-	assert_fails(db_open(&conf, &db, &err), &err, REASON_FOREIGN);
-	assert_int_equal(stat(path, &after), 0);
-	assert_int_equal(after.st_size, before.st_size);
-	assert_int_equal(after.st_mtim.tv_nsec, before.st_mtim.tv_nsec);
-}
-
-TEST(another_programs_database_is_refused)
-{
-	char url[64];
-	struct db_conf conf;
-	struct db *db = NULL;
-	struct err err;
-
-	assert_int_equal(truncate(path, 0), 0);
-	snprintf(url, sizeof url, "file:%s", path);
-	conf = conf_of(url);
-	assert_ok(db_open(&conf, &db, &err), &err);
-	assert_ok(db_migrate(db, &err), &err);
-	db_close(db);
-	db = NULL;
-	conf.application_id = 1;
-	assert_fails(db_open(&conf, &db, &err), &err, REASON_FOREIGN);
-}
-
-/* Nothing of what was committed need be in the file itself yet. */
-TEST(a_new_database_is_ours_after_a_kill)
-{
-	char url[64];
-	struct db_conf conf;
-	struct db *db = NULL;
-	struct err err;
-	pid_t pid;
-
-	assert_int_equal(truncate(path, 0), 0);
-	snprintf(url, sizeof url, "file:%s", path);
-	conf = conf_of(url);
-	conf.exclusive = true;
-	pid = fork();
-	if (pid == 0) {
-		if (db_open(&conf, &db, &err) < 0 || db_migrate(db, &err) < 0)
-			_exit(1);
-		raise(SIGKILL);
-	}
-	assert_true(pid > 0);
-	assert_int_equal(waitpid(pid, NULL, 0), pid);
-	assert_ok(db_open(&conf, &db, &err), &err);
-	assert_ok(db_migrate(db, &err), &err);
-	db_close(db);
-}
-
-/* Another process, forked before this one has SQLite open: with each byte sent it opens the database,
- * counts, and closes it. */
-struct other {
-	pid_t pid;
-	int ask, answer;
-};
-
-static int count_things(const struct db_conf *conf)
-{
-	scoped(db_closep) struct db *db = NULL;
+	static const struct {
+		const char *pattern;
+		int64_t found;
+	} cases[] = { { "a%", 2 }, { "A%", 2 }, { "\xc3\x84%", 1 }, { "\xc3\xa4%", 1 }, { "%B%", 1 },
+		{ "_", 2 } };
+	static const char *const names[] = { "Zoe", "ab", "A", "\xc3\x84rger", "\xc3\xa4", "zoe" };
+	static const char *const sorted[] = { "A", "Zoe", "ab", "zoe", "\xc3\x84rger", "\xc3\xa4" };
+	scoped(testdb_drop) struct testdb testdb = testdb_make();
+	scoped(db_closep) struct db *db = things_open(&testdb);
 	struct list all;
-
-	if (db_open(conf, &db, NULL) < 0 ||
-		db_all(db, TEST_THING_ALL, DB_NONE, &type, &all, arena, NULL) < 0)
-		return 99;
-	return (int)all.n;
-}
-
-static struct other start_other(const struct db_conf *conf)
-{
-	int ask[2], answer[2];
-	struct other other;
-	char byte;
-
-	assert_int_equal(pipe(ask) + pipe(answer), 0);
-	other = (struct other){ fork(), ask[1], answer[0] };
-	if (other.pid == 0) {
-		close(ask[1]);
-		while (read(ask[0], &byte, 1) == 1) {
-			byte = (char)count_things(conf);
-			if (write(answer[1], &byte, 1) != 1)
-				break;
-		}
-		_exit(0);
-	}
-	close(ask[0]);
-	close(answer[1]);
-	return other;
-}
-
-static int counted_by(const struct other *other)
-{
-	char n = 0;
-
-	assert_int_equal(write(other->ask, &n, 1), 1);
-	assert_int_equal(read(other->answer, &n, 1), 1);
-	return n;
-}
-
-static void end_other(struct other *other)
-{
-	close(other->ask);
-	close(other->answer);
-	waitpid(other->pid, NULL, 0);
-}
-
-/* The second handle of a process must not cost the first one its locks: another process that closes
- * the database would then take the WAL away under both, with what is committed after it. */
-TEST(another_process_that_closes_takes_nothing_away)
-{
-	struct thing in = { .id = { { 1 } }, .name = "a", .color = 1 };
-	char url[64];
-	struct db_conf conf;
 	struct err err;
 
-	assert_int_equal(truncate(path, 0), 0);
-	snprintf(url, sizeof url, "file:%s", path);
-	conf = conf_of(url);
-	scoped(end_other) struct other other = start_other(&conf);
-	scoped(db_closep) struct db *first = NULL, *second = NULL;
-	assert_ok(db_open(&conf, &first, &err), &err);
-	assert_ok(db_migrate(first, &err), &err);
-	assert_ok(db_open(&conf, &second, &err), &err);
-	assert_int_equal(counted_by(&other), 0);
-	assert_ok(insert(first, &in, &err), &err);
-	assert_int_equal(counted_by(&other), 1);
+	for (size_t i = 0; i < N_ELEMENTS(names); i++) {
+		struct thing thing = { .id = { { (uint8_t)(i + 1) } }, .name = names[i], .color = 1 };
+
+		assert_ok(things_insert(db, &thing, &err), &err);
+	}
+	assert_ok(db_all(db, TEST_THING_ALL, DB_NONE, &thing_type, &all, things_arena, &err), &err);
+	for (size_t i = 0; i < N_ELEMENTS(sorted); i++)
+		assert_string_equal(((const struct thing *)all.at)[i].name, sorted[i]);
+	for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+		struct thing filter = { .name = cases[i].pattern };
+		struct db_list list = { .filters = db_filters(db, TEST_THING_COUNT, &thing_type, &filter) };
+		struct list rows;
+
+		assert_ok(db_list(db, TEST_THING_COUNT, &list, DB_OBJECT(&thing_type, &filter),
+				  &thing_row_type, &rows, things_arena, &err),
+			&err);
+		assert_int_equal(((const struct thing_row *)rows.at)->size, cases[i].found);
+	}
+}
+
+TEST(a_statement_that_failed_is_the_end_of_its_transaction)
+{
+	scoped(testdb_drop) struct testdb testdb = testdb_make();
+	scoped(db_closep) struct db *db = things_open(&testdb);
+	struct thing in = { .id = { { 1 } }, .name = "a", .color = 1 };
+	struct err err;
+
+	assert_ok(things_insert(db, &in, &err), &err);
+	{
+		scoped(db_rollbackp) struct db *tx = db;
+
+		assert_ok(db_begin(db, DB_WRITE, &err), &err);
+		assert_ok(things_note(db, &err), &err);
+		assert_fails(db_exec(db, TEST_THING_INSERT, DB_OBJECT(&thing_type, &in), NULL, &err), &err,
+			REASON_EXISTS);
+		assert_fails(things_note(db, &err), &err, REASON_INTERNAL);
+		assert_fails(db_commit(tx, &err), &err, REASON_INTERNAL);
+	}
+	in.id.bytes[0] = 2;
+	in.name = "b";
+	assert_ok(things_insert(db, &in, &err), &err);
+	assert_int_equal(things_count(db), 2);
+}
+
+TEST(one_writer_at_a_time_and_readers_see_one_state)
+{
+	scoped(testdb_drop) struct testdb testdb = testdb_make();
+	scoped(db_closep) struct db *db = things_open(&testdb), *other = things_open(&testdb);
+	struct thing in = { .id = { { 1 } }, .name = "a", .color = 1 };
+	int64_t began = time_monotonic_us();
+	struct err err;
+
+	{
+		scoped(db_rollbackp) struct db *tx = db;
+
+		assert_ok(db_begin(db, DB_WRITE, &err), &err);
+		assert_fails(db_begin(other, DB_WRITE, &err), &err, REASON_BUSY);
+		assert_in_range(time_monotonic_us() - began, 4000000, 8000000);
+	}
+	scoped(db_rollbackp) struct db *reading = other;
+	assert_ok(db_begin(other, DB_READ, &err), &err);
+	assert_int_equal(things_count(other), 0);
+	assert_ok(things_insert(db, &in, &err), &err);
+	assert_int_equal(things_count(other), 0);
+	db_rollbackp(&reading);
+	assert_int_equal(things_count(other), 1);
+}
+
+static int ask_meanwhile(void *ctx, void *object, struct err *err)
+{
+	(void)object;
+	assert_fails(things_note(ctx, err), err, REASON_INTERNAL);
+	return -ERR_CONFLICT;
+}
+
+TEST(rows_come_one_by_one_and_may_be_left)
+{
+	scoped(testdb_drop) struct testdb testdb = testdb_make();
+	scoped(db_closep) struct db *db = things_open(&testdb);
+	struct thing row;
+	struct err err;
+
+	fill(db, 22);
+	assert_int_equal(db_each(db, TEST_THING_ALL, DB_NONE, &thing_type, &row, ask_meanwhile, db, &err),
+		-ERR_CONFLICT);
+	assert_int_equal(things_count(db), 22);
+}
+
+TEST(a_guard_is_asked_before_each_change)
+{
+	scoped(testdb_drop) struct testdb testdb = testdb_make();
+	scoped(db_closep) struct db *db = things_open(&testdb);
+	struct thing in = { .id = { { 1 } }, .name = "a", .color = 1 };
+	struct uuid mine = { { 1 } };
+	struct err err;
+
+	{
+		scoped(db_unguardp) struct db *guarded = db;
+
+		db_guard(guarded, TEST_THING_BY_ID, DB_ARGS(DB_ARG("id", mine)));
+		assert_fails(things_insert(db, &in, &err), &err, REASON_LEASE);
+	}
+	assert_ok(things_insert(db, &in, &err), &err);
+	{
+		scoped(db_unguardp) struct db *guarded = db;
+
+		db_guard(guarded, TEST_THING_BY_ID, DB_ARGS(DB_ARG("id", mine)));
+		in = (struct thing){ .id = { { 2 } }, .name = "b", .color = 1 };
+		assert_ok(things_insert(db, &in, &err), &err);
+	}
+	assert_int_equal(things_count(db), 2);
+}
+
+TEST(a_claim_is_one_process_s)
+{
+	scoped(testdb_drop) struct testdb testdb = testdb_make();
+	struct db *db = things_open(&testdb);
+	scoped(db_closep) struct db *other = things_open(&testdb);
+	struct err err;
+
+	assert_int_equal(db_claim(db, &err), 1);
+	assert_int_equal(db_claim(db, &err), 1);
+	assert_int_equal(db_claim(other, &err), 0);
+	db_close(db);
+	for (unsigned i = 0; i < 100 && db_claim(other, &err) == 0; i++)
+		usleep(20000); /* the server sees the end of a connection a little later */
+	assert_int_equal(db_claim(other, &err), 1);
+}
+
+/* Each child opens and migrates when the pipe closes, all at the same moment. */
+static pid_t start_migrating(const struct testdb *testdb, int go[2])
+{
+	struct db_conf conf = things_conf(testdb->url);
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		struct db *db = NULL;
+		struct err err = { 0 };
+		char byte;
+		int r;
+
+		close(go[1]);
+		r = (int)read(go[0], &byte, 1);
+		if (r == 0)
+			r = db_open(&conf, &db, &err);
+		if (r >= 0)
+			r = db_migrate(db, &err);
+		if (r < 0)
+			fprintf(stderr, "%s: %s\n", err_slug(err.reason), err.msg);
+		db_close(db);
+		_exit(r < 0);
+	}
+	return pid;
+}
+
+TEST(any_number_of_processes_may_migrate_at_once)
+{
+	scoped(testdb_drop) struct testdb testdb = testdb_make();
+	int go[2], status, bad = 0;
+	pid_t pids[6];
+
+	assert_int_equal(pipe(go), 0);
+	for (unsigned i = 0; i < N_ELEMENTS(pids); i++)
+		pids[i] = start_migrating(&testdb, go);
+	close(go[0]);
+	close(go[1]);
+	for (unsigned i = 0; i < N_ELEMENTS(pids); i++) {
+		assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
+		bad += !WIFEXITED(status) || WEXITSTATUS(status) != 0;
+	}
+	assert_int_equal(bad, 0);
+	scoped(db_closep) struct db *db = things_open(&testdb);
+	assert_int_equal(things_count(db), 0);
 }
 
 TEST(a_newer_schema_is_refused)
 {
-	char url[64];
-	struct db_conf conf;
+	scoped(testdb_drop) struct testdb testdb = testdb_make();
+	struct db_conf conf = things_conf(testdb.url);
 	struct migration only_first[] = { test_migrations[0], { 0 } };
 	struct err err;
 
-	snprintf(url, sizeof url, "file:%s", path);
-	conf = conf_of(url);
-	{
-		scoped(db_closep) struct db *db = NULL;
-
-		assert_ok(db_open(&conf, &db, &err), &err);
-		assert_ok(db_migrate(db, &err), &err); /* again: nothing to do */
-	}
+	db_close(things_open(&testdb));
+	db_close(things_open(&testdb)); /* again: nothing to do */
 	conf.migrations = only_first;
 	{
 		scoped(db_closep) struct db *db = NULL;
@@ -454,24 +421,16 @@ TEST(a_newer_schema_is_refused)
 	}
 }
 
-static int set_up(void **state)
+TEST(another_programs_database_is_refused)
 {
-	int fd = mkstemp(path);
+	scoped(testdb_drop) struct testdb testdb = testdb_make();
+	struct db_conf conf = things_conf(testdb.url);
+	struct db *db = NULL;
+	struct err err;
 
-	(void)state;
-	arena = arena_new(1 << 20);
-	if (fd < 0 || !arena)
-		return -1;
-	close(fd);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	arena_free(arena);
-	unlink(path);
-	return 0;
+	db_close(things_open(&testdb));
+	conf.application_id = 1;
+	assert_fails(db_open(&conf, &db, &err), &err, REASON_FOREIGN);
 }
 
 int main(void)
@@ -485,11 +444,15 @@ int main(void)
 		cmocka_unit_test(unaudited_writes_need_no_entry),
 		cmocka_unit_test(lists_page_behind_the_last_row),
 		cmocka_unit_test(filters_follow_the_members_given),
-		cmocka_unit_test(foreign_files_are_left_alone),
-		cmocka_unit_test(a_new_database_is_ours_after_a_kill),
-		cmocka_unit_test(another_programs_database_is_refused),
-		cmocka_unit_test(another_process_that_closes_takes_nothing_away),
+		cmocka_unit_test(texts_are_found_and_sorted_the_same_way),
+		cmocka_unit_test(a_statement_that_failed_is_the_end_of_its_transaction),
+		cmocka_unit_test(one_writer_at_a_time_and_readers_see_one_state),
+		cmocka_unit_test(rows_come_one_by_one_and_may_be_left),
+		cmocka_unit_test(a_guard_is_asked_before_each_change),
+		cmocka_unit_test(a_claim_is_one_process_s),
+		cmocka_unit_test(any_number_of_processes_may_migrate_at_once),
 		cmocka_unit_test(a_newer_schema_is_refused),
+		cmocka_unit_test(another_programs_database_is_refused),
 	};
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return testdb_groups("db", tests, N_ELEMENTS(tests), things_set_up, things_tear_down);
 }

@@ -34,11 +34,22 @@ struct db {
 	struct prepared *prepared; /* one per query */
 	struct cached_list lists[LIST_CACHE];
 	unsigned next_list;
-	bool in_transaction, writing, wrote, audited;
+	int claim_fd;
+	unsigned guard; /* a query, if `guarded` */
+	struct db_in guard_in;
+	bool guarded;
+	bool in_transaction, writing, wrote, audited, failed, streaming;
 };
 
 /** Prepares `text` unless that has been done. */
 int db_prepare(struct db *db, struct prepared *p, const char *text, struct err *err) must_check;
+
+/** Whether a statement may be said now: REASON_INTERNAL in a transaction that has failed already, and
+ * while rows are streaming. Outside of a transaction a lost connection is made anew. */
+int db_ready(struct db *db, struct err *err) must_check;
+
+/** 1: the query gives a row; 0: none. */
+int db_has_row(struct db *db, unsigned query, struct db_in in, struct err *err) must_check;
 
 /** All rows of a bound statement, side by side in the arena. */
 int db_collect(struct db *db, struct prepared *p, const struct type *type, struct list *ret_list,

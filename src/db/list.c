@@ -44,11 +44,11 @@ static void put_where(struct db *db, const struct query *query, const struct lis
 		and = " AND ";
 	}
 	if (key->after) { /* the numbers of :after_key and :after_id are the last two */
-		bool numbered = db->engine == &sqlite_engine;
+		char mark = db->engine->mark;
 
-		sbuf_printf(out, "%s(%s, %s) %s (%s%u, %s%u)", and, sort_key, key->sort->tie,
-			key->descending ? "<" : ">", numbered ? "?" : "$", query->n_params - 1,
-			numbered ? "?" : "$", query->n_params);
+		sbuf_printf(out, "%s(%s, %s) %s (%c%u, %c%u)", and, sort_key, key->sort->tie,
+			key->descending ? "<" : ">", mark, query->n_params - 1, mark,
+			query->n_params);
 		and = " AND ";
 	}
 	if (!*and)
@@ -123,6 +123,8 @@ int db_list(struct db *db, unsigned id, const struct db_list *list, struct db_in
 
 	assert(db->conf.queries[id].mode == QUERY_LIST);
 	assert(key.sort || !list->sort);
-	r = prepare_list(db, &key, &p, err);
+	r = db_ready(db, err);
+	if (r >= 0)
+		r = prepare_list(db, &key, &p, err);
 	return r < 0 ? r : db_all_of(db, p, &db->conf.queries[id], in, type, ret_list, arena, err);
 }

@@ -52,11 +52,8 @@ static int check_applied(struct db *db, const struct list *done, struct err *err
 static int apply(struct db *db, const struct migration *m, struct err *err)
 {
 	scoped(sbuf_done) struct sbuf note = SBUF_INIT(1024);
-	scoped(db_rollbackp) struct db *tx = db;
-	int r = db_begin(db, DB_WRITE, err);
+	int r;
 
-	if (r < 0)
-		return r;
 	sbuf_printf(&note,
 		"INSERT INTO schema_migrations (number, name, checksum) VALUES (%d, '%s', '%s')",
 		m->number, m->name, m->checksum);
@@ -65,29 +62,54 @@ static int apply(struct db *db, const struct migration *m, struct err *err)
 		r = db->engine->run(db->handle, db->engine->text_of(m->sqlite, m->postgres), err);
 	if (r >= 0)
 		r = db->engine->run(db->handle, note.data, err);
-	if (r < 0)
-		return err_context(err, r, "migration %d (%s)", m->number, m->name);
-	return db_commit(tx, err);
+	return r < 0 ? err_context(err, r, "migration %d (%s)", m->number, m->name) : r;
 }
 
-int db_migrate(struct db *db, struct err *err)
+/* What was applied is read again for each step, inside its transaction: another process may be doing the
+ * same, and each step is one's or the other's. 1: a step was taken; 0: there is none left. */
+static int take_step(struct db *db, struct err *err)
 {
 	scoped(arena_freep) struct arena *arena = arena_new(1 << 20);
+	scoped(db_rollbackp) struct db *tx = db;
+	const struct migration *next;
 	struct list done;
 	int r;
 
 	if (!arena)
 		return err_nomem(err);
-	r = db->engine->run(db->handle,
-		"CREATE TABLE IF NOT EXISTS schema_migrations (number INTEGER PRIMARY KEY, "
-		"name TEXT NOT NULL, checksum TEXT NOT NULL)",
-		err);
+	r = db_begin(db, DB_WRITE, err);
+	if (r >= 0)
+		r = db->engine->make_log(db->handle, err);
 	if (r >= 0)
 		r = read_applied(db, &done, arena, err);
 	if (r >= 0)
 		r = check_applied(db, &done, err);
-	for (const struct migration *m = db->conf.migrations + (r < 0 ? 0 : done.n);
-		r >= 0 && m->number; m++)
-		r = apply(db, m, err);
-	return r;
+	if (r < 0)
+		return r;
+	next = db->conf.migrations + done.n;
+	if (!next->number)
+		return 0;
+	r = apply(db, next, err);
+	if (r >= 0)
+		r = db_commit(tx, err);
+	return r < 0 ? r : 1;
+}
+
+int db_migrate(struct db *db, struct err *err)
+{
+	int r = db_ready(db, err);
+
+	/* another process's step may take minutes */
+	if (r >= 0)
+		r = db->engine->patience(db->handle, true, err);
+	if (r < 0)
+		return r;
+	do
+		r = take_step(db, err);
+	while (r > 0);
+	if (r < 0) {
+		(void)db->engine->patience(db->handle, false, NULL);
+		return r;
+	}
+	return db->engine->patience(db->handle, false, err);
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include <errno.h>
+#include <fcntl.h>
 #include <sqlite3.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -10,7 +12,8 @@
 #include "log/log.h"
 
 /* https://www.sqlite.org/fileformat2.html#the_database_header */
-enum { HEADER_SIZE = 100, HEADER_APPLICATION_ID = 68, BUSY_TIMEOUT_MS = 5000 };
+enum { HEADER_SIZE = 100, HEADER_APPLICATION_ID = 68 };
+enum { BUSY_TIMEOUT_MS = 5000, PATIENT_TIMEOUT_MS = 3600 * 1000 };
 
 static sqlite3_stmt *of(const struct stmt *stmt)
 {
@@ -180,6 +183,52 @@ static int sqlite_open(const struct db_conf *conf, void **ret_handle, struct err
 		return err_context(err, r, "'%s'", path);
 	*ret_handle = TAKE(sq);
 	return 0;
+}
+
+static int sqlite_commit(void *handle, struct err *err)
+{
+	return sqlite_run(handle, "COMMIT", err);
+}
+
+static int sqlite_patience(void *handle, bool patient, struct err *err)
+{
+	(void)err;
+	sqlite3_busy_timeout(handle, patient ? PATIENT_TIMEOUT_MS : BUSY_TIMEOUT_MS);
+	return 0;
+}
+
+static int sqlite_make_log(void *handle, struct err *err)
+{
+	return sqlite_run(handle,
+		"CREATE TABLE IF NOT EXISTS schema_migrations (number INTEGER PRIMARY KEY, "
+		"name TEXT NOT NULL, checksum TEXT NOT NULL)",
+		err);
+}
+
+/* A file of its own beside the database: the locks on the database itself are SQLite's. The kernel lets
+ * go of it when the process ends, however it ends. */
+static int sqlite_claim(void *handle, int *ret_fd, struct err *err)
+{
+	const char *path = sqlite3_db_filename(handle, "main");
+	scoped(sbuf_done) struct sbuf name = SBUF_INIT(4096);
+	scoped(closep) int fd = -1;
+
+	if (!path || !*path)
+		return 1; /* in memory: nobody else can see it */
+	sbuf_printf(&name, "%s-instance", path);
+	if (sbuf_finish(&name, err) < 0)
+		return -ERR_INTERNAL;
+	fd = open(name.data, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return err_set(err, REASON_STORE, NULL, "cannot open '%s': %s", name.data,
+			strerror(errno));
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return errno == EWOULDBLOCK ? 0
+					    : err_set(err, REASON_STORE, NULL, "cannot lock '%s': %s",
+						      name.data, strerror(errno));
+	*ret_fd = fd;
+	fd = -1;
+	return 1;
 }
 
 static const char *sqlite_text(const char *sqlite, const char *postgres)
@@ -370,7 +419,12 @@ const struct db_engine sqlite_engine = {
 	.open = sqlite_open,
 	.close = sqlite_close,
 	.text_of = sqlite_text,
+	.mark = '?',
 	.run = sqlite_run,
+	.commit = sqlite_commit,
+	.patience = sqlite_patience,
+	.make_log = sqlite_make_log,
+	.claim = sqlite_claim,
 	.prepare = sqlite_prepare,
 	.finish = sqlite_finish,
 	.bind = sqlite_bind,

@@ -1,0 +1,111 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""A private PostgreSQL: unix socket only, its own files, gone with the process that made it.
+
+    pg.py COMMAND...    runs it with TEST_PG set to the URL of an empty database
+
+As root the server runs as user postgres. Its texts sort by the rules of a language (ICU), as
+those of most servers do: what relies on the order of bytes must say so itself.
+"""
+import contextlib
+import glob
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.parse
+
+SETTINGS = {"listen_addresses": "", "fsync": "on", "shared_buffers": "32MB", "max_connections": "120",
+            "log_min_messages": "warning", "logging_collector": "off"}
+
+
+def bin_folder():
+    folders = glob.glob("/usr/lib/postgresql/*/bin")
+    assert folders, "PostgreSQL is not installed: make deps"
+    return max(folders, key=lambda path: int(path.split("/")[-2]))
+
+
+class Cluster:
+    def __init__(self, **settings):
+        self.folder = tempfile.mkdtemp(prefix="wgk-pg-")
+        self.data, self.socket = os.path.join(self.folder, "data"), os.path.join(self.folder, "s")
+        self.log = os.path.join(self.folder, "log")
+        self.settings, self.process = {**SETTINGS, **settings}, None
+        os.mkdir(self.socket)
+        if os.getuid() == 0:
+            user = pwd.getpwnam("postgres")
+            for path in (self.folder, self.socket):
+                os.chown(path, user.pw_uid, user.pw_gid)
+        self.run("initdb", "-D", self.data, "-A", "trust", "-U", "postgres", "-E", "UTF8", "--no-sync",
+                 "--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en-US")
+
+    def argv(self, program, *argv):
+        as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups",
+                   "--pdeathsig=INT"] if os.getuid() == 0 else []
+        return [*as_user, os.path.join(bin_folder(), program), *argv]
+
+    def run(self, program, *argv):
+        done = subprocess.run(self.argv(program, *argv), capture_output=True, text=True, timeout=60, cwd="/")
+        assert done.returncode == 0, f"{program}: {done.stderr}"
+        return done.stdout
+
+    def start(self, *prefix):
+        options = [f"-c{name}={value}" for name, value in self.settings.items()]
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(
+                [*prefix, *self.argv("postgres", "-D", self.data, "-k", self.socket, *options)],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/", start_new_session=True)
+        end = time.monotonic() + 20
+        while subprocess.run([os.path.join(bin_folder(), "pg_isready"), "-q", "-h", self.socket]).returncode:
+            assert self.process.poll() is None and time.monotonic() < end, open(self.log).read()
+            time.sleep(0.02)
+        return self
+
+    def stop(self, how=signal.SIGINT):
+        """SIGINT: ends sessions, in order. SIGQUIT: at once. SIGKILL: as if the machine had died."""
+        if self.process:
+            self.process.send_signal(how)
+            self.process.wait(30)
+            self.process = None
+
+    def remove(self):
+        self.stop(signal.SIGQUIT)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def sql(self, text, database="postgres"):
+        done = subprocess.run([os.path.join(bin_folder(), "psql"), "-qAtX", "-v", "ON_ERROR_STOP=1",
+                               "-h", self.socket, "-U", "postgres", "-d", database, "-f", "-"],
+                              input=text, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    def create(self, database):
+        self.sql(f'CREATE DATABASE "{database}"')
+        return self.url(database)
+
+    def url(self, database="postgres", user="postgres", socket=None, **more):
+        query = urllib.parse.urlencode({"host": socket or self.socket, **more})
+        return f"postgres://{user}@/{database}?{query}"
+
+
+@contextlib.contextmanager
+def cluster(**settings):
+    made = Cluster(**settings)
+    try:
+        yield made.start()
+    finally:
+        made.remove()
+
+
+def main():
+    with cluster(fsync="off") as made:
+        env = {**os.environ, "TEST_PG": made.create("test")}
+        sys.exit(subprocess.run(sys.argv[1:], env=env).returncode)
+
+
+if __name__ == "__main__":
+    main()
