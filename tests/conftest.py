@@ -9,8 +9,42 @@ import pytest
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "system")]
 
-from lib import netns, node, wireguard  # noqa: E402
+from lib import netns, node, pg, wireguard  # noqa: E402
 from lib.console import Console  # noqa: E402
+
+ENGINES = ("sqlite", "postgres")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "engines(*names): databases a test's Console runs on")
+
+
+def pytest_generate_tests(metafunc):
+    """In tests/system what uses a Console runs on both engines, unless it is marked otherwise."""
+    if "engine" in metafunc.fixturenames:
+        mark = metafunc.definition.get_closest_marker("engines")
+        both = os.path.basename(os.path.dirname(metafunc.module.__file__)) == "system"
+        metafunc.parametrize("engine", mark.args if mark else ENGINES if both else ENGINES[:1], indirect=True)
+
+
+@pytest.fixture
+def engine(request):
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """A PostgreSQL server of this run."""
+    with pg.cluster(fsync="off") as server:
+        yield server
+
+
+@pytest.fixture
+def database(engine, request, tmp_path):
+    """An empty database: a file, or one of the server's."""
+    if engine == "sqlite":
+        return pg.File(str(tmp_path / "console" / "console.db"))
+    return request.getfixturevalue("postgres").database()
 
 
 @pytest.fixture
@@ -68,12 +102,12 @@ def make_client(stack, wan, tmp_path):
 
 
 @pytest.fixture
-def console(stack, wan, tmp_path):
+def console(stack, wan, tmp_path, database):
     """A running Console at 198.18.0.1 behind `wan`."""
     ns = netns.Namespace("console")
     stack.callback(ns.remove)
     netns.link(ns, "wan0", ["198.18.0.1/24"], wan, "console", ["198.18.0.254/24"])
     ns.ip("route", "add", "default", "via", "198.18.0.254")
-    made = Console(ns, str(tmp_path / "console"))
+    made = Console(ns, str(tmp_path / "console"), database)
     stack.callback(made.stop)
     return made.start()

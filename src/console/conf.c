@@ -12,7 +12,7 @@ enum { SECRET_KEY_MIN = 32, DISTINCT_MIN = 8 };
 static const struct field conf_fields[] = {
 	CONF(port, .env = "PORT", .dflt = "8080", .min = 1, .max = 65535, .flags = F_BLANK, .doc = "TCP port of UI and API."),
 	CONF(bind, .env = "BIND", .dflt = "", .max = 64, .doc = "Address to serve on; empty: all."),
-	CONF(database_url, .env = "DATABASE_URL", .flags = F_REQUIRED, .max = 512, .doc = "file:/path/to/console.db"),
+	CONF(database_url, .env = "DATABASE_URL", .flags = F_REQUIRED | F_SECRET, .max = 1024, .doc = "file:/path/to/console.db, or postgres://user:password@host:5432/database"),
 	CONF(secret_key, .env = "SECRET_KEY", .flags = F_REQUIRED | F_SECRET, .max = 1024, .doc = "Seals what is secret in the database; 32 bytes or more."),
 	CONF(admin_username, .env = "BOOTSTRAP_ADMIN_USERNAME", .flags = F_NULLABLE | F_BLANK, .min = 1, .max = 64, .doc = "The first operator, made when there is none."),
 	CONF(admin_password, .env = "BOOTSTRAP_ADMIN_PASSWORD", .flags = F_NULLABLE | F_SECRET | F_BLANK, .max = 256, .doc = "Password to change at the first sign-in."),
@@ -71,6 +71,16 @@ static int check_secret(const struct secret *key, struct err *err)
 	return 0;
 }
 
+static int check_database(struct span url, struct err *err)
+{
+	if (span_starts(url, "file:") || span_starts(url, "postgres://") ||
+		span_starts(url, "postgresql://"))
+		return 0;
+	return err_set(err, REASON_CONFIG, "DATABASE_URL",
+		"DATABASE_URL must be file:/path/to/console.db or "
+		"postgres://user:password@host:5432/database");
+}
+
 int console_conf_read(struct console_conf *ret_conf, struct arena *arena, struct err *err)
 {
 	int r;
@@ -82,8 +92,5 @@ int console_conf_read(struct console_conf *ret_conf, struct arena *arena, struct
 	if (r >= 0 && !ret_conf->admin_username != !ret_conf->admin_password.at)
 		r = err_set(err, REASON_CONFIG, "BOOTSTRAP_ADMIN_PASSWORD",
 			"give both BOOTSTRAP_ADMIN_USERNAME and BOOTSTRAP_ADMIN_PASSWORD, or neither");
-	if (r >= 0 && !span_starts(span_of(ret_conf->database_url), "file:"))
-		r = err_set(err, REASON_CONFIG, "DATABASE_URL",
-			"DATABASE_URL must be file:/path/to/console.db");
-	return r;
+	return r < 0 ? r : check_database(span_of(ret_conf->database_url.at), err);
 }

@@ -7,7 +7,8 @@
 
 struct console_conf {
 	int64_t port, session_ttl_s;
-	const char *bind, *database_url, *admin_username;
+	const char *bind, *admin_username;
+	struct secret database_url; /* it may hold a password */
 	struct secret secret_key, admin_password;
 	bool cookie_secure;
 	struct list trusted_proxies; /* of struct cidr */

@@ -18,7 +18,9 @@
 #include "log/log.h"
 
 enum {
-	EXIT_CONFIG = 78, /* sysexits.h: EX_CONFIG */
+	/* sysexits.h: starting again helps after the first, not after the second */
+	EXIT_UNAVAILABLE = 75,
+	EXIT_CONFIG = 78,
 	CONF_ARENA = 256 * 1024,
 	REQUEST_ARENA = 8 * 1024 * 1024,
 	ANSWER_MAX = 4 * 1024 * 1024,
@@ -37,7 +39,9 @@ static const char usage[] =
 	"\n"
 	"  SECRET_KEY                  seals what is secret in the database; 32 bytes or more\n"
 	"                              (make one: openssl rand -base64 32); or SECRET_KEY_FILE\n"
-	"  DATABASE_URL                file:/path/to/console.db\n"
+	"  DATABASE_URL                file:/path/to/console.db, or\n"
+	"                              postgres://user:password@host:5432/database; or\n"
+	"                              DATABASE_URL_FILE\n"
 	"  PORT                        TCP port (8080); BIND: address (all)\n"
 	"  BOOTSTRAP_ADMIN_USERNAME    the first operator, made when there is none\n"
 	"  BOOTSTRAP_ADMIN_PASSWORD    to be changed at the first sign-in\n"
@@ -65,7 +69,7 @@ static int open_worker(void *ctx, void **ret_local, struct err *err)
 {
 	struct console *c = ctx;
 
-	return store_open(c->conf.database_url, (struct db **)ret_local, err);
+	return store_open(c->conf.database_url.at, (struct db **)ret_local, err);
 }
 
 static void close_worker(void *local)
@@ -132,10 +136,12 @@ static int open_store(struct console *c, struct err *err)
 	scoped(arena_freep) struct arena *arena = arena_new(CONF_ARENA);
 	char hash[PASSWORD_HASH_SIZE] = "";
 	struct span password = { c->conf.admin_password.at, c->conf.admin_password.len };
-	int r = store_open(c->conf.database_url, &c->auth_db, err);
+	int r = store_open(c->conf.database_url.at, &c->auth_db, err);
 
 	if (!arena)
 		return err_nomem(err);
+	if (r >= 0 && db_advice(c->auth_db))
+		log_warn("the database may lose changes", LOG_STR("why", db_advice(c->auth_db)));
 	if (r >= 0)
 		r = db_migrate(c->auth_db, err);
 	if (r >= 0)
@@ -257,7 +263,7 @@ int main(int argc, char **argv)
 	log_init("wgkeeper-console", LOG_LEVEL_INFO, LOG_LOGFMT);
 	if (sodium_init() < 0 || run(&err) < 0) {
 		log_error("wgkeeper-console cannot start", LOG_ERR(&err));
-		return EXIT_CONFIG;
+		return err_class(err.reason) == ERR_UNAVAILABLE ? EXIT_UNAVAILABLE : EXIT_CONFIG;
 	}
 	return EXIT_SUCCESS;
 }

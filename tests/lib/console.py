@@ -6,7 +6,7 @@ import secrets
 import subprocess
 import sys
 
-from . import procs
+from . import pg, procs
 
 # run inside the namespace: one request a line in, one answer a line out
 DRIVER = r"""
@@ -75,10 +75,10 @@ class Api:
 class Console:
     USER = "admin"
 
-    def __init__(self, ns, folder, port=8080):
+    def __init__(self, ns, folder, database=None, port=8080):
         self.ns, self.folder, self.port = ns, folder, port
         os.makedirs(folder, exist_ok=True)
-        self.database = os.path.join(folder, "console.db")
+        self.database = database or pg.File(os.path.join(folder, "console.db"))
         self.first_password = secrets.token_urlsafe(18)
         self.password = secrets.token_urlsafe(18)
         self.secret = secrets.token_urlsafe(40)
@@ -86,7 +86,7 @@ class Console:
 
     def env(self, **more):
         return {"PATH": os.environ["PATH"], "PORT": str(self.port), "SECRET_KEY": self.secret,
-                "DATABASE_URL": f"file:{self.database}", "BOOTSTRAP_ADMIN_USERNAME": self.USER,
+                "DATABASE_URL": self.database.url, "BOOTSTRAP_ADMIN_USERNAME": self.USER,
                 "BOOTSTRAP_ADMIN_PASSWORD": self.first_password, **more}
 
     def spawn(self, **more):

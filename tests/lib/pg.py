@@ -13,6 +13,7 @@ import os
 import pwd
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -34,7 +35,7 @@ class Cluster:
         self.folder = tempfile.mkdtemp(prefix="wgk-pg-")
         self.data, self.socket = os.path.join(self.folder, "data"), os.path.join(self.folder, "s")
         self.log = os.path.join(self.folder, "log")
-        self.settings, self.process = {**SETTINGS, **settings}, None
+        self.settings, self.process, self.made = {**SETTINGS, **settings}, None, 0
         os.mkdir(self.socket)
         if os.getuid() == 0:
             user = pwd.getpwnam("postgres")
@@ -87,9 +88,57 @@ class Cluster:
         self.sql(f'CREATE DATABASE "{database}"')
         return self.url(database)
 
+    def database(self):
+        self.made += 1
+        return Database(self, f"test{self.made}")
+
     def url(self, database="postgres", user="postgres", socket=None, **more):
         query = urllib.parse.urlencode({"host": socket or self.socket, **more})
         return f"postgres://{user}@/{database}?{query}"
+
+
+class Database:
+    """One of a server's."""
+
+    def __init__(self, server, name):
+        self.server, self.name, self.url = server, name, server.create(name)
+
+    def sql(self, text):
+        return self.server.sql(text, self.name)
+
+    def snapshot(self):
+        """Everything in it. (\\restrict has a word that changes each time.)"""
+        dump = self.server.run("pg_dump", "-h", self.server.socket, "-U", "postgres", self.name)
+        return [line for line in dump.splitlines() if not line.startswith(("\\restrict", "\\unrestrict"))]
+
+    def foreign(self):
+        """A database beside it that is another program's."""
+        other = self.server.database()
+        other.sql("CREATE TABLE theirs (i int)")
+        return other
+
+
+class File:
+    """An SQLite database, with the same ways in."""
+
+    def __init__(self, path):
+        self.path, self.url = path, f"file:{path}"
+
+    def sql(self, text):
+        """Rows are lines, columns are separated by |, as psql has it."""
+        with contextlib.closing(sqlite3.connect(self.path, timeout=10, isolation_level=None)) as db:
+            rows = db.execute(text).fetchall()
+        return "\n".join("|".join("" if v is None else str(v) for v in row) for row in rows)
+
+    def snapshot(self):
+        with open(self.path, "rb") as file:
+            return file.read()
+
+    def foreign(self):
+        path = os.path.join(os.path.dirname(self.path), "foreign.db")
+        with open(path, "wb") as out:
+            out.write(b"not ours at all" * 100)
+        return File(path)
 
 
 @contextlib.contextmanager

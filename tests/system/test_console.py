@@ -235,7 +235,8 @@ def test_failed_sign_ins_are_in_the_log_and_throttled(console):
 BAD_ENVIRONMENTS = [
     ({"SECRET_KEY": "short"}, "SECRET_KEY"),
     ({"SECRET_KEY": "change-me-please-change-me-please-change"}, "SECRET_KEY"),
-    ({"DATABASE_URL": "postgres://x"}, "DATABASE_URL"),
+    ({"DATABASE_URL": "mysql://x"}, "DATABASE_URL"),
+    ({"DATABASE_URL": "postgres://u:hun/ter2@h/db"}, "DATABASE_URL"),
     ({"PORT": "80a80"}, "PORT"),
 ]
 
@@ -248,19 +249,18 @@ def test_bad_environments_are_named(console, change, word):
     assert process.popen.returncode == 78 and word in process.text().splitlines()[-1]
 
 
-def test_another_secret_or_a_foreign_database_is_refused(console, tmp_path):
+def test_another_secret_or_a_foreign_database_is_refused(console):
     console.stop()
-    before = open(console.database, "rb").read()
+    before, foreign = console.database.snapshot(), console.database.foreign()
     process = console.spawn(SECRET_KEY="another-key-that-is-long-enough-0123456789")
     wait_for(lambda: not process.running())
     assert process.popen.returncode == 78 and "SECRET_KEY" in process.text().splitlines()[-1]
-    assert open(console.database, "rb").read() == before
-    foreign = tmp_path / "foreign.db"
-    foreign.write_bytes(b"not ours at all" * 100)
-    process = console.spawn(DATABASE_URL=f"file:{foreign}")
+    assert console.database.snapshot() == before
+    there = foreign.snapshot()
+    process = console.spawn(DATABASE_URL=foreign.url)
     wait_for(lambda: not process.running())
     assert process.popen.returncode == 78 and "foreign_store" in process.text().splitlines()[-1]
-    assert foreign.read_bytes() == b"not ours at all" * 100
+    assert foreign.snapshot() == there
 
 
 def fits(schemas, schema, value, path):

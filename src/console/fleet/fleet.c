@@ -218,7 +218,7 @@ int fleet_new(struct console *console, struct fleet **ret_fleet, struct err *err
 	pthread_mutex_init(&fleet->lock, NULL);
 	pthread_cond_init(&fleet->news, NULL);
 	map_init(&fleet->members, struct member, id);
-	r = store_open(console->conf.database_url, &fleet->db, err);
+	r = store_open(console->conf.database_url.at, &fleet->db, err);
 	if (r < 0)
 		return r;
 	if (pthread_create(&fleet->thread, NULL, run_fleet, fleet) != 0)

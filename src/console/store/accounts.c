@@ -8,7 +8,7 @@
 
 int store_open(const char *url, struct db **ret_db, struct err *err)
 {
-	return db_open(&(struct db_conf){ .url = url, .queries = console_queries,
+	return db_open(&(struct db_conf){ .url = url, .postgres = &db_postgres, .queries = console_queries,
 			       .n_queries = CONSOLE_N_QUERIES, .migrations = console_migrations,
 			       .application_id = CONSOLE_APPLICATION_ID, .audited = true },
 		ret_db, err);
@@ -61,7 +61,7 @@ int store_check_secret(struct db *db, const struct seal_key *key, struct err *er
 	if (r < 0)
 		return err_set(err, REASON_CONFIG, "SECRET_KEY",
 			"SECRET_KEY is not the one this database was made with; set that one, or "
-			"DATABASE_URL to another file");
+			"DATABASE_URL to another database");
 	return 0;
 }
 
