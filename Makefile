@@ -5,7 +5,7 @@ NINJA = ninja
 TREES = build build-san
 
 .DEFAULT_GOAL = all
-.PHONY: help deps all web demo bench test test-unit test-system test-faults test-browser test-kernel lint format clean
+.PHONY: help deps all web demo bench test test-unit test-system test-faults test-browser test-kernel test-long lint format clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -67,6 +67,11 @@ test-kernel: ## the kernel's WireGuard, under QEMU
 	tools/deps.sh build run test
 	$(MAKE) all
 	tools/run-tests.py kernel
+
+test-long: ## what takes longer than CI has time for; the same last line
+	tools/deps.sh build run test
+	$(MAKE) all
+	tools/run-tests.py long
 
 lint: ## layers, headers, formatting, lengths
 	tools/lint.py

@@ -17,6 +17,16 @@ ENGINES = ("sqlite", "postgres")
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "engines(*names): databases a test's Console runs on")
+    config.addinivalue_line("markers", "long: takes long; make test-long runs it")
+
+
+def pytest_collection_modifyitems(config, items):
+    """Long tests run when they are asked for: -m long, or by name."""
+    if not config.option.markexpr and not config.option.keyword:
+        long = [item for item in items if item.get_closest_marker("long")]
+        if long:
+            config.hook.pytest_deselected(items=long)
+            items[:] = [item for item in items if item not in long]
 
 
 def pytest_generate_tests(metafunc):

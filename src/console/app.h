@@ -21,6 +21,7 @@ enum console_perm {
 
 enum console_pool { POOL_DB, POOL_NODE };
 
+struct instance;
 struct limiter;
 
 struct console {
@@ -28,6 +29,7 @@ struct console {
 	struct seal_key key;
 	struct pool *pools[2]; /* by enum console_pool */
 	struct events *events;
+	struct instance *instance;
 	struct fleet *fleet;
 	struct failures *failures;
 	struct limiter *logins; /* under `login_lock` */

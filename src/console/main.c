@@ -10,6 +10,8 @@
 #include "base/parse.h"
 #include "console/app.h"
 #include "console/auth/session.h"
+#include "console/instance.h"
+#include "console/store/instances.h"
 #include "console/ui.h"
 #include "crypto/password.h"
 #include "http/client.h"
@@ -79,8 +81,21 @@ static void close_worker(void *local)
 
 static void run_request(void *local, void *arg)
 {
+	const struct http_request *req = arg;
+
+	store_guard(local, instance_epoch(console_of(req)->instance));
 	console_set_db(local);
 	http_run(arg);
+}
+
+/* One instance works; what stands by says so to everything that asks for more than its health. */
+static int admit(struct http_request *req, struct err *err)
+{
+	int r = 0;
+
+	if (span_starts(span_of(req->path), "/api/"))
+		r = instance_check(console_of(req)->instance, err);
+	return r < 0 ? r : session_admit(req, err);
 }
 
 static bool dispatch(struct http_request *req)
@@ -173,7 +188,7 @@ static int start(struct console *c, struct http_server **ret_server, struct err 
 {
 	struct http_app app = { .ctx = c, .routes = console_routes, .n_routes = console_n_routes,
 		.headers = ui_headers, .no_route = ui_no_route, .max_body = BODY_MAX, .max_answer = ANSWER_MAX,
-		.arena_size = REQUEST_ARENA, .admit = session_admit,
+		.arena_size = REQUEST_ARENA, .admit = admit,
 		.authenticate = session_authenticate, .authorize = session_authorize,
 		.dispatch = dispatch, .done = log_request };
 	struct http_conf conf = { .threads = SERVER_THREADS, .max_connections = CONNECTIONS,
@@ -185,6 +200,8 @@ static int start(struct console *c, struct http_server **ret_server, struct err 
 	c->logins = limiter_new(4096, login_rate, login_burst);
 	if (r >= 0 && (!c->events || !c->failures || !c->logins))
 		r = err_nomem(err);
+	if (r >= 0)
+		r = instance_new(c->conf.database_url.at, c->events, &c->instance, err);
 	if (r >= 0)
 		r = start_pools(c, err);
 	if (r >= 0)
@@ -207,6 +224,7 @@ static void finish(struct console *c, struct http_server *server)
 	for (unsigned i = 0; i < N_ELEMENTS(c->pools); i++)
 		pool_free(c->pools[i]);
 	fleet_free(c->fleet);
+	instance_free(c->instance);
 	events_free(c->events);
 	failures_free(c->failures);
 	limiter_free(c->logins);

@@ -7,6 +7,7 @@
 /* clang-format off */
 const struct route console_routes[] = {
 	{ HTTP_GET,    "/healthz",              HTTP_PERM_ANYONE, ROUTE_HIDDEN,   POOL_DB,   api_health,          .summary = "Whether the process lives" },
+	{ HTTP_GET,    "/readyz",               HTTP_PERM_ANYONE, ROUTE_HIDDEN,   POOL_DB,   api_ready,           .summary = "Whether this instance serves" },
 	{ HTTP_POST,   API "/session",          HTTP_PERM_ANYONE, 0,              POOL_DB,   api_session_create,  .in = &login_type, .out = &session_view_type, .max_body = 4096, .summary = "Sign in" },
 	{ HTTP_GET,    API "/session",          PERM_SESSION,     0,              POOL_DB,   api_session_get,     .out = &session_view_type, .summary = "Who is signed in" },
 	{ HTTP_DELETE, API "/session",          PERM_SESSION,     0,              POOL_DB,   api_session_delete,  .summary = "Sign out" },

@@ -207,7 +207,7 @@ static int step(struct db *db, struct prepared *p, struct err *err)
 
 	if (r < 0)
 		db->failed = db->in_transaction;
-	return r;
+	return db->in_transaction ? r : db_told(db, r, err);
 }
 
 int db_exec(struct db *db, unsigned id, struct db_in in, int64_t *ret_changes, struct err *err)

@@ -81,9 +81,11 @@ int db_migrate(struct db *db, struct err *err) must_check;
  * NULL. It lives as long as the handle. */
 const char *db_advice(struct db *db);
 
-/** Says that this handle's process works the database: 1, held until the handle is closed (a connection
- * that was lost loses it); 0: a living process has said so already. Repeating it is harmless. */
+/** Says that this handle's process works the database: 1, held until it is given back or the handle is
+ * closed (a connection that was lost loses it); 0: a living process has said so already. Repeating it is
+ * harmless. */
 int db_claim(struct db *db, struct err *err) must_check;
+void db_unclaim(struct db *db);
 
 enum db_mode { DB_READ, DB_WRITE };
 
@@ -97,12 +99,11 @@ int db_begin(struct db *db, enum db_mode mode, struct err *err) must_check;
  * or nothing. */
 int db_commit(struct db *db, struct err *err) must_check;
 
-/** From now on each DB_WRITE transaction of this handle begins with `query`, and fails with REASON_LEASE
- * unless that gives a row. `in` and what it points to must live until db_unguardp(). */
-void db_guard(struct db *db, unsigned query, struct db_in in);
-
-/** For scoped(): ends it. NULL is fine. */
-void db_unguardp(struct db **db);
+/** Begins a piece of work, a request or a poll: each DB_WRITE transaction of this handle begins with
+ * `query`, whose one parameter :guard is `value`, and fails with REASON_LEASE unless that gives a row. Once
+ * something was committed, a database that goes away is REASON_OUTCOME_UNKNOWN instead of REASON_STORE:
+ * who is told to try again would do it twice. */
+void db_guard(struct db *db, unsigned query, int64_t value);
 
 /** For scoped(): rolls back unless committed. NULL is fine. */
 void db_rollbackp(struct db **db);

@@ -313,25 +313,16 @@ TEST(a_guard_is_asked_before_each_change)
 {
 	scoped(testdb_drop) struct testdb testdb = testdb_make();
 	scoped(db_closep) struct db *db = things_open(&testdb);
-	struct thing in = { .id = { { 1 } }, .name = "a", .color = 1 };
-	struct uuid mine = { { 1 } };
+	struct thing in = { .id = { { 1 } }, .name = "a", .color = 1, .size = 7 };
 	struct err err;
 
-	{
-		scoped(db_unguardp) struct db *guarded = db;
-
-		db_guard(guarded, TEST_THING_BY_ID, DB_ARGS(DB_ARG("id", mine)));
-		assert_fails(things_insert(db, &in, &err), &err, REASON_LEASE);
-	}
 	assert_ok(things_insert(db, &in, &err), &err);
-	{
-		scoped(db_unguardp) struct db *guarded = db;
-
-		db_guard(guarded, TEST_THING_BY_ID, DB_ARGS(DB_ARG("id", mine)));
-		in = (struct thing){ .id = { { 2 } }, .name = "b", .color = 1 };
-		assert_ok(things_insert(db, &in, &err), &err);
-	}
-	assert_int_equal(things_count(db), 2);
+	in = (struct thing){ .id = { { 2 } }, .name = "b", .color = 1 };
+	db_guard(db, TEST_THING_OF_SIZE, 8);
+	assert_fails(things_insert(db, &in, &err), &err, REASON_LEASE);
+	assert_int_equal(things_count(db), 1);
+	db_guard(db, TEST_THING_OF_SIZE, 7);
+	assert_ok(things_insert(db, &in, &err), &err);
 }
 
 TEST(a_claim_is_one_process_s)
@@ -344,6 +335,10 @@ TEST(a_claim_is_one_process_s)
 	assert_int_equal(db_claim(db, &err), 1);
 	assert_int_equal(db_claim(db, &err), 1);
 	assert_int_equal(db_claim(other, &err), 0);
+	db_unclaim(db);
+	assert_int_equal(db_claim(other, &err), 1);
+	db_unclaim(other);
+	assert_int_equal(db_claim(db, &err), 1);
 	db_close(db);
 	for (unsigned i = 0; i < 100 && db_claim(other, &err) == 0; i++)
 		usleep(20000); /* the server sees the end of a connection a little later */

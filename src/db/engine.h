@@ -27,6 +27,8 @@ struct db_engine {
 	int (*make_log)(void *handle, struct err *err);
 	/** As db_claim(); what holds the claim may be a descriptor, which the caller then closes. */
 	int (*claim)(void *handle, int *ret_fd, struct err *err);
+	/** Gives up what is not a descriptor. NULL: there is nothing else. */
+	void (*unclaim)(void *handle);
 	/** As db_advice(). NULL: never. */
 	const char *(*advice)(void *handle);
 	int (*prepare)(void *handle, const char *text, struct stmt **ret_stmt, struct err *err);

@@ -36,8 +36,8 @@ struct db {
 	unsigned next_list;
 	int claim_fd;
 	unsigned guard; /* a query, if `guarded` */
-	struct db_in guard_in;
-	bool guarded;
+	int64_t guard_value;
+	bool guarded, kept; /* kept: something was, since db_guard() */
 	bool in_transaction, writing, wrote, audited, failed, streaming;
 };
 
@@ -47,6 +47,9 @@ int db_prepare(struct db *db, struct prepared *p, const char *text, struct err *
 /** Whether a statement may be said now: REASON_INTERNAL in a transaction that has failed already, and
  * while rows are streaming. Outside of a transaction a lost connection is made anew. */
 int db_ready(struct db *db, struct err *err) must_check;
+
+/** `r` and `err` of a statement outside of a transaction, as they are to be told: see db_guard(). */
+int db_told(struct db *db, int r, struct err *err);
 
 /** 1: the query gives a row; 0: none. */
 int db_has_row(struct db *db, unsigned query, struct db_in in, struct err *err) must_check;

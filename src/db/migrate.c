@@ -95,13 +95,31 @@ static int take_step(struct db *db, struct err *err)
 	return r < 0 ? r : 1;
 }
 
+/* 1: there is nothing to do, which takes no lock to see. An empty database has no table to read. */
+static int is_current(struct db *db, struct err *err)
+{
+	scoped(arena_freep) struct arena *arena = arena_new(1 << 20);
+	struct list done;
+	int r;
+
+	if (!arena)
+		return err_nomem(err);
+	if (read_applied(db, &done, arena, NULL) < 0)
+		return 0;
+	r = check_applied(db, &done, err);
+	return r < 0 ? r : !db->conf.migrations[done.n].number;
+}
+
 int db_migrate(struct db *db, struct err *err)
 {
 	int r = db_ready(db, err);
 
-	/* another process's step may take minutes */
 	if (r >= 0)
-		r = db->engine->patience(db->handle, true, err);
+		r = is_current(db, err);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	/* another process's step may take minutes */
+	r = db->engine->patience(db->handle, true, err);
 	if (r < 0)
 		return r;
 	do

@@ -297,6 +297,15 @@ static int pg_claim(void *handle, int *ret_fd, struct err *err)
 	return 1;
 }
 
+static void pg_unclaim(void *handle)
+{
+	struct pg *pg = handle;
+
+	if (pg->claimed == pg->connections)
+		(void)pg_run(pg, "SELECT pg_advisory_unlock(" LOCK_CLAIM ")", NULL);
+	pg->claimed = 0;
+}
+
 static const char *pg_advice(void *handle)
 {
 	return ((const struct pg *)handle)->advice;
@@ -319,6 +328,7 @@ const struct db_engine db_postgres = {
 	.patience = pg_patience,
 	.make_log = pg_make_log,
 	.claim = pg_claim,
+	.unclaim = pg_unclaim,
 	.advice = pg_advice,
 	.prepare = pg_prepare,
 	.finish = pg_finish,

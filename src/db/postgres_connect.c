@@ -27,7 +27,7 @@ static const struct {
 /* The same in every session: jit costs a tenth of a second where it thinks that it pays, and a
  * transaction that a stopped process left open must not hold the others up. */
 static const char session_text[] =
-	"SET lock_timeout = '5s'; SET idle_in_transaction_session_timeout = '60s'; SET jit = off; "
+	"SET lock_timeout = '5s'; SET idle_in_transaction_session_timeout = '10s'; SET jit = off; "
 	"SET bytea_output = 'hex'; SET standard_conforming_strings = on";
 
 struct options {

@@ -19,6 +19,14 @@ int db_claim(struct db *db, struct err *err)
 	return db->claim_fd >= 0 ? 1 : db->engine->claim(db->handle, &db->claim_fd, err);
 }
 
+void db_unclaim(struct db *db)
+{
+	closep(&db->claim_fd);
+	db->claim_fd = -1;
+	if (db->engine->unclaim)
+		db->engine->unclaim(db->handle);
+}
+
 int db_ready(struct db *db, struct err *err)
 {
 	if (db->streaming)
@@ -27,15 +35,23 @@ int db_ready(struct db *db, struct err *err)
 		return err_set(err, REASON_INTERNAL, NULL, "the transaction has failed already");
 	if (db->in_transaction || !db->engine->ready)
 		return 0;
-	return db->engine->ready(db->handle, err);
+	return db_told(db, db->engine->ready(db->handle, err), err);
+}
+
+int db_told(struct db *db, int r, struct err *err)
+{
+	if (r >= 0 || !db->kept || !err || err->reason != REASON_STORE)
+		return r;
+	return err_set(err, REASON_OUTCOME_UNKNOWN, NULL,
+		"the change is made, but the database went away before the answer; look, do not try again");
 }
 
 static int check_guard(struct db *db, struct err *err)
 {
-	int r = db_has_row(db, db->guard, db->guard_in, err);
+	int r = db_has_row(db, db->guard, DB_ARGS(DB_ARG("guard", db->guard_value)), err);
 
 	return r == 0 ? err_set(err, REASON_LEASE, NULL,
-				"another instance has taken this over; nothing was written")
+				"another instance has taken over; nothing was written")
 		      : r;
 }
 
@@ -53,7 +69,7 @@ int db_begin(struct db *db, enum db_mode mode, struct err *err)
 	if (r < 0) {
 		/* it may have begun, and then not got the writers' lock */
 		(void)db->engine->run(db->handle, "ROLLBACK", NULL);
-		return r;
+		return db_told(db, r, err);
 	}
 	db->in_transaction = true;
 	db->writing = mode == DB_WRITE;
@@ -77,9 +93,11 @@ int db_commit(struct db *db, struct err *err)
 	r = db_ready(db, err);
 	if (r >= 0)
 		r = db->engine->commit(db->handle, err);
-	if (r == 0)
-		db->in_transaction = false;
-	return r;
+	if (r < 0)
+		return r;
+	db->in_transaction = false;
+	db->kept = db->guarded && (db->kept || db->wrote);
+	return 0;
 }
 
 void db_rollbackp(struct db **dbp)
@@ -93,15 +111,10 @@ void db_rollbackp(struct db **dbp)
 	db->in_transaction = db->failed = false;
 }
 
-void db_guard(struct db *db, unsigned query, struct db_in in)
+void db_guard(struct db *db, unsigned query, int64_t value)
 {
 	db->guard = query;
-	db->guard_in = in;
+	db->guard_value = value;
 	db->guarded = true;
-}
-
-void db_unguardp(struct db **db)
-{
-	if (*db)
-		(*db)->guarded = false;
+	db->kept = false;
 }

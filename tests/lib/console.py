@@ -48,7 +48,7 @@ class Api:
             headers.setdefault("X-CSRF", self.csrf)
         if data is not None:
             headers.setdefault("Content-Type", "application/json")
-        url = self.base + (path if path.startswith("/health") else "/api/v1" + path)
+        url = self.base + (path if path.startswith(("/healthz", "/readyz")) else "/api/v1" + path)
         self.driver.stdin.write(json.dumps({"method": method, "url": url, "json": body, "data": data,
                                             "headers": headers, "timeout": timeout}) + "\n")
         self.driver.stdin.flush()
@@ -98,7 +98,7 @@ class Console:
         self.spawn()
         api = self.api()
         procs.wait_for(lambda: self.process.running() or sys.exit(self.process.text()))
-        procs.wait_for(lambda: api.get("/healthz").status == 200)
+        procs.wait_for(lambda: api.get("/readyz").status == 200)
         return self
 
     def api(self):

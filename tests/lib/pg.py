@@ -43,6 +43,29 @@ class Cluster:
                 os.chown(path, user.pw_uid, user.pw_gid)
         self.run("initdb", "-D", self.data, "-A", "trust", "-U", "postgres", "-E", "UTF8", "--no-sync",
                  "--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en-US")
+        hba = os.path.join(self.data, "pg_hba.conf")
+        with open(hba, "r+", encoding="utf-8") as file:
+            rules = file.read()
+            file.seek(0)
+            file.write("local all secretive scram-sha-256\nhost all all 127.0.0.1/32 trust\n" + rules)
+
+    def install(self, source, name):
+        """A copy that is the server's own, e.g. a key."""
+        path = os.path.join(self.data, name)
+        shutil.copyfile(source, path)
+        os.chmod(path, 0o600)
+        if os.getuid() == 0:
+            shutil.chown(path, "postgres", "postgres")
+
+    def become_standby_of(self, primary):
+        shutil.rmtree(self.data, ignore_errors=True)
+        self.run("pg_basebackup", "-h", primary.socket, "-U", "postgres", "-D", self.data, "-R", "-c", "fast",
+                 "-X", "stream", "--no-sync")
+        return self.start()
+
+    def backends(self):
+        path = f"/proc/{self.process.pid}/task/{self.process.pid}/children"
+        return [int(pid) for pid in open(path, encoding="ascii").read().split()]
 
     def argv(self, program, *argv):
         as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups",
@@ -111,11 +134,59 @@ class Database:
         dump = self.server.run("pg_dump", "-h", self.server.socket, "-U", "postgres", self.name)
         return [line for line in dump.splitlines() if not line.startswith(("\\restrict", "\\unrestrict"))]
 
+    def fresh(self):
+        """An empty one beside it."""
+        return self.server.database()
+
     def foreign(self):
-        """A database beside it that is another program's."""
-        other = self.server.database()
+        """One beside it that is another program's."""
+        other = self.fresh()
         other.sql("CREATE TABLE theirs (i int)")
         return other
+
+
+class Pair:
+    """A database on a primary with a synchronous standby; either may be either."""
+
+    def __init__(self, *servers):
+        self.primary, self.standby = servers
+        self.primary.start()
+        self.name = self.primary.database().name
+        self.url = self.primary.url(self.name, socket=",".join(server.socket for server in servers))
+        self.restore()
+
+    def sql(self, text):
+        return self.primary.sql(text, self.name)
+
+    def set(self, standbys):
+        self.primary.sql(f"ALTER SYSTEM SET synchronous_standby_names = '{standbys}'")
+        self.primary.sql("SELECT pg_reload_conf()")
+
+    def restore(self):
+        """A standby anew; commits wait for it from here on."""
+        self.standby.become_standby_of(self.primary)
+        self.set("*")
+        end = time.monotonic() + 20
+        while self.primary.sql("SELECT sync_state FROM pg_stat_replication") != "sync":
+            assert time.monotonic() < end
+            time.sleep(0.02)
+
+    def fail_over(self):
+        for pid in [self.primary.process.pid, *self.primary.backends()]:
+            os.kill(pid, signal.SIGKILL)
+        self.primary.stop(signal.SIGKILL)
+        self.standby.run("pg_ctl", "-w", "-s", "-D", self.standby.data, "promote")
+        self.primary, self.standby = self.standby, self.primary
+        self.set("")
+
+
+@contextlib.contextmanager
+def pair():
+    with contextlib.ExitStack() as made:
+        servers = [Cluster() for _ in range(2)]
+        for server in servers:
+            made.callback(server.remove)
+        yield Pair(*servers)
 
 
 class File:
@@ -126,13 +197,16 @@ class File:
 
     def sql(self, text):
         """Rows are lines, columns are separated by |, as psql has it."""
-        with contextlib.closing(sqlite3.connect(self.path, timeout=10, isolation_level=None)) as db:
+        with contextlib.closing(sqlite3.connect(self.path, timeout=2, isolation_level=None)) as db:
             rows = db.execute(text).fetchall()
         return "\n".join("|".join("" if v is None else str(v) for v in row) for row in rows)
 
     def snapshot(self):
         with open(self.path, "rb") as file:
             return file.read()
+
+    def fresh(self):
+        return File(self.path + ".fresh")
 
     def foreign(self):
         path = os.path.join(os.path.dirname(self.path), "foreign.db")

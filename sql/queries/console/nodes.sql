@@ -3,9 +3,10 @@
 -- node_insert :exec
 INSERT INTO nodes (id, name, address, transport, fingerprint, api_key, endpoint, state, reason,
     reason_detail, state_since, subnets, server_addresses, families, drift, read_revision,
-    lease_epoch, removing, added_at, added_by, etag)
+    lease_owner, lease_epoch, removing, added_at, added_by, etag)
 VALUES (:id, :name, :address, :transport, :fingerprint, :api_key, :endpoint, 3, NULL, NULL, :now,
-    '[]', '[]', '[]', 0, 0, 0, 0, :now, :added_by, 1);
+    '[]', '[]', '[]', 0, 0, (SELECT owner FROM leases WHERE name = 'console'), 1, 0, :now, :added_by,
+    1);
 
 -- node_list :list
 SELECT n.id, n.name, n.address, n.transport, n.fingerprint, n.endpoint,
@@ -46,12 +47,12 @@ SELECT id, name, state_since AS since FROM nodes WHERE removed_at IS NULL AND st
 
 -- node_target :one
 SELECT id, name, address, transport, fingerprint, api_key, endpoint, state, kind, epoch, revision,
-    read_revision, public_key, listen_port, node_endpoint, removing
+    read_revision, public_key, listen_port, node_endpoint, removing, lease_epoch
 FROM nodes WHERE id = :id AND removed_at IS NULL;
 
 -- node_targets :many
 SELECT id, name, address, transport, fingerprint, api_key, endpoint, state, kind, epoch, revision,
-    read_revision, public_key, listen_port, node_endpoint, removing
+    read_revision, public_key, listen_port, node_endpoint, removing, lease_epoch
 FROM nodes WHERE removed_at IS NULL ORDER BY added_at;
 
 -- node_same :one
@@ -78,13 +79,15 @@ UPDATE nodes SET state = :state, reason = :reason, reason_detail = :reason_detai
     peers_possible = :peers_possible, connected = :connected, unmanaged_peers = :unmanaged_peers,
     drift = :drift, forwarding = :forwarding, forwarding_remedy = :forwarding_remedy,
     clock_offset_ms = :clock_offset_ms, started_at = :started_at, backend = :backend,
-    node_endpoint = :node_endpoint, node_uid = :node_uid, epoch = :epoch, revision = :revision
-WHERE id = :id AND removed_at IS NULL;
+    node_endpoint = :node_endpoint, node_uid = :node_uid, epoch = :epoch, revision = :revision,
+    lease_until = :now + 60000000
+WHERE id = :id AND removed_at IS NULL AND lease_epoch = :lease_epoch;
 
 -- node_missed :exec @unaudited
 UPDATE nodes SET state = :state, reason = :reason, reason_detail = :reason_detail,
-    state_since = CASE WHEN state = :state THEN state_since ELSE :now END, checked_at = :now
-WHERE id = :id AND removed_at IS NULL;
+    state_since = CASE WHEN state = :state THEN state_since ELSE :now END, checked_at = :now,
+    lease_until = :now + 60000000
+WHERE id = :id AND removed_at IS NULL AND lease_epoch = :lease_epoch;
 
 -- node_read_to :exec @unaudited
-UPDATE nodes SET read_revision = :read_revision WHERE id = :id;
+UPDATE nodes SET read_revision = :read_revision WHERE id = :id AND lease_epoch = :lease_epoch;

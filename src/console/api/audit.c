@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "base/parse.h"
 #include "console/api/handlers.h"
+#include "console/instance.h"
 #include "console/openapi.h"
 
 int api_audit_list(struct http_request *req, struct err *err)
@@ -31,6 +32,18 @@ int api_health(struct http_request *req, struct err *err)
 	(void)err;
 	sbuf_puts(http_text(req, "application/json"), "{\"status\":\"ok\"}");
 	return 0;
+}
+
+int api_ready(struct http_request *req, struct err *err)
+{
+	int64_t seq;
+	int r = instance_check(console_of(req)->instance, err);
+
+	if (r >= 0)
+		r = store_seq(console_db(), &seq, err);
+	if (r >= 0)
+		sbuf_puts(http_text(req, "application/json"), "{\"status\":\"ready\"}");
+	return r;
 }
 
 int api_openapi(struct http_request *req, struct err *err)

@@ -34,5 +34,6 @@ int api_audit_get(struct http_request *req, struct err *err);
 int api_events(struct http_request *req, struct err *err);
 int api_openapi(struct http_request *req, struct err *err);
 int api_health(struct http_request *req, struct err *err);
+int api_ready(struct http_request *req, struct err *err);
 
 extern const struct type check_answer_type;

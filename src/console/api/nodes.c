@@ -136,9 +136,10 @@ int api_nodes_add(struct http_request *req, struct err *err)
 		.public_key = info.public_key, .node_uid = info.id };
 	r = store_node_add(console_db(), &caller_of(req)->actor, &console_of(req)->key, &fresh, &id,
 		req->arena, err);
+	if (r >= 0)
+		r = store_node_target(console_db(), &console_of(req)->key, &id, &target, req->arena, err);
 	if (r < 0)
 		return r;
-	target.id = id;
 	r = settle_node(console_of(req), console_db(), &target, req->arena, err);
 	fleet_wake(console_of(req)->fleet, &id);
 	return r < 0 ? r : store_node(console_db(), &id, req->out, req->arena, err);

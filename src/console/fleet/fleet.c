@@ -7,6 +7,8 @@
 #include "base/map.h"
 #include "console/app.h"
 #include "console/fleet/settle.h"
+#include "console/instance.h"
+#include "console/store/instances.h"
 #include "json/write.h"
 #include "log/log.h"
 
@@ -64,6 +66,7 @@ static void poll_node(void *local, void *arg)
 	bool unsettled = false;
 	struct err err;
 
+	store_guard(local, instance_epoch(member->fleet->console->instance));
 	if (arena && settle_poll(member->fleet->console, local, &member->id, arena, &unsettled, &err) < 0)
 		log_debug("a node was not polled to the end",
 			LOG_STR("node", uuid_format(id, &member->id)), LOG_ERR(&err));
@@ -189,8 +192,11 @@ static void *run_fleet(void *arg)
 	while (!fleet->stopping) {
 		int64_t now = time_monotonic_us();
 
+		bool working = instance_epoch(fleet->console->instance) != 0;
+
 		pthread_mutex_unlock(&fleet->lock);
-		if (now - reloaded >= RELOAD_US) {
+		if (working && now - reloaded >= RELOAD_US) {
+			store_guard(fleet->db, instance_epoch(fleet->console->instance));
 			reload(fleet);
 			write_failures(fleet);
 			reloaded = now;
@@ -200,7 +206,8 @@ static void *run_fleet(void *arg)
 			beat = now;
 		}
 		pthread_mutex_lock(&fleet->lock);
-		start_due(fleet);
+		if (working)
+			start_due(fleet);
 		wait_a_little(fleet);
 	}
 	pthread_mutex_unlock(&fleet->lock);

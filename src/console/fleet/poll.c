@@ -79,7 +79,8 @@ static int write_observed(struct db *db, const struct node_target *target, int k
 		.epoch = info->epoch, .revision = native ? info->revision : INT_NONE,
 		.clock_offset_ms = offset_ms,
 		.unmanaged_peers = native ? info->drift.unmanaged : INT_NONE,
-		.drift = info->drift.unmanaged + info->drift.altered + info->drift.missing };
+		.drift = info->drift.unmanaged + info->drift.altered + info->drift.missing,
+		.lease_epoch = target->lease_epoch };
 
 	put_lists(info, lists);
 	seen.subnets = lists[0].data;
@@ -96,7 +97,7 @@ static int missed(struct db *db, const struct node_target *target, const struct 
 		? NODE_DEGRADED
 		: NODE_UNREACHABLE;
 
-	return store_node_missed(db, &target->id, state, why, err);
+	return store_node_missed(db, target, state, why, err);
 }
 
 int settle_node(struct console *c, struct db *db, struct node_target *target, struct arena *arena,
@@ -188,7 +189,7 @@ static int read_changes(struct console *c, struct db *db, const struct node_targ
 		if (page.next_revision <= after)
 			break;
 		after = page.next_revision;
-		r = store_node_read_to(db, &target->id, after, err);
+		r = store_node_read_to(db, target, after, err);
 		if (r < 0 || !page.more)
 			return r;
 	}

@@ -40,9 +40,12 @@ static int write_check(struct db *db, const struct seal_key *key, struct err *er
 		DB_ARGS(DB_ARG("name", name), DB_ARG("value", value)), NULL, err);
 }
 
+/* In one transaction: of two Consoles that make the database together, with different secrets, the
+ * second one is refused. */
 int store_check_secret(struct db *db, const struct seal_key *key, struct err *err)
 {
 	scoped(arena_freep) struct arena *arena = arena_new(8192);
+	scoped(db_rollbackp) struct db *tx = db;
 	struct setting_row row;
 	struct secret plain;
 	const char *name = check_name_;
@@ -50,10 +53,14 @@ int store_check_secret(struct db *db, const struct seal_key *key, struct err *er
 
 	if (!arena)
 		return err_nomem(err);
-	r = db_one(db, CONSOLE_SETTING_GET, DB_ARGS(DB_ARG("name", name)), &setting_type, &row,
-		arena, err);
-	if (r == -ERR_NOT_FOUND)
-		return write_check(db, key, err);
+	r = db_begin(db, DB_WRITE, err);
+	if (r >= 0)
+		r = db_one(db, CONSOLE_SETTING_GET, DB_ARGS(DB_ARG("name", name)), &setting_type, &row,
+			arena, err);
+	if (r == -ERR_NOT_FOUND) {
+		r = write_check(db, key, err);
+		return r < 0 ? r : db_commit(tx, err);
+	}
 	if (r < 0)
 		return r;
 	r = seal_open(key, check_place, (struct span){ row.value.at, row.value.len }, &plain, arena,

@@ -299,6 +299,7 @@ static const struct field target_fields[] = {
 	TARGET(listen_port),
 	TARGET(node_endpoint),
 	TARGET(removing),
+	TARGET(lease_epoch),
 	{ 0 },
 };
 static const struct type target_type = TYPE(struct node_target, "NodeTarget", target_fields);

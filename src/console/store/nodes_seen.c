@@ -37,6 +37,7 @@ static const struct field observed_fields[] = {
 	OBSERVED(node_uid, .flags = F_NULLABLE),
 	OBSERVED(epoch, .flags = F_NULLABLE),
 	OBSERVED(revision, .flags = F_NULLABLE),
+	OBSERVED(lease_epoch),
 	{ 0 },
 };
 static const struct type observed_type =
@@ -47,19 +48,23 @@ int store_node_observed(struct db *db, const struct node_observed *in, struct er
 	return db_exec(db, CONSOLE_NODE_OBSERVED, DB_OBJECT(&observed_type, in), NULL, err);
 }
 
-int store_node_missed(struct db *db, const struct uuid *id, int state, const struct err *why,
-	struct err *err)
+int store_node_missed(struct db *db, const struct node_target *target, int state,
+	const struct err *why, struct err *err)
 {
-	const struct node_observed missed = { .id = *id, .state = state, .now = time_now(),
-		.reason = err_slug(why->reason), .reason_detail = why->msg };
+	const struct node_observed missed = { .id = target->id, .state = state, .now = time_now(),
+		.reason = err_slug(why->reason), .reason_detail = why->msg,
+		.lease_epoch = target->lease_epoch };
 
 	return db_exec(db, CONSOLE_NODE_MISSED, DB_OBJECT(&observed_type, &missed), NULL, err);
 }
 
-int store_node_read_to(struct db *db, const struct uuid *id, int64_t revision, struct err *err)
+int store_node_read_to(struct db *db, const struct node_target *target, int64_t revision,
+	struct err *err)
 {
 	return db_exec(db, CONSOLE_NODE_READ_TO,
-		DB_ARGS(DB_ARG("id", *id), DB_ARG("read_revision", revision)), NULL, err);
+		DB_ARGS(DB_ARG("id", target->id), DB_ARG("read_revision", revision),
+			DB_ARG("lease_epoch", target->lease_epoch)),
+		NULL, err);
 }
 
 /*

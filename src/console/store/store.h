@@ -127,6 +127,7 @@ struct node_target {
 	int64_t listen_port;
 	const char *node_endpoint;
 	bool removing;
+	int64_t lease_epoch; /* what is written of its answers is refused under another one */
 };
 
 struct node_new {
@@ -187,16 +188,16 @@ struct node_observed {
 	int backend;
 	const char *node_endpoint;
 	struct uuid node_uid, epoch;
-	int64_t revision;
+	int64_t revision, lease_epoch;
 };
 
 int store_node_observed(struct db *db, const struct node_observed *in, struct err *err) must_check;
 
 /** No usable answer. */
-int store_node_missed(struct db *db, const struct uuid *id, int state, const struct err *why,
+int store_node_missed(struct db *db, const struct node_target *target, int state,
+	const struct err *why, struct err *err) must_check;
+int store_node_read_to(struct db *db, const struct node_target *target, int64_t revision,
 	struct err *err) must_check;
-int store_node_read_to(struct db *db, const struct uuid *id, int64_t revision, struct err *err)
-	must_check;
 
 /*
  * Peers

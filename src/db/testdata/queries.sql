@@ -7,6 +7,9 @@ VALUES (:id, :name, :color, :size, :made_at, :public_key, :extra);
 -- thing_by_id :one
 SELECT id, name, color, size, made_at, public_key, extra FROM things WHERE id = :id;
 
+-- thing_of_size :one
+SELECT id FROM things WHERE size = :guard;
+
 -- thing_rename :exec
 UPDATE things SET name = :name WHERE id = :id;
 
