@@ -19,10 +19,10 @@ struct instance {
 	struct uuid id;
 	struct db *db;
 	struct events *events;
-	struct lease lease;   /* ours while it works */
+	struct lease lease; /* ours while it works */
 	/* by the clock that never jumps: when it was kept, when the database was told that we live */
 	int64_t kept_us, seen_us;
-	bool told; /* that another instance works */
+	bool told;             /* that another instance works */
 	atomic_int state;      /* enum state */
 	_Atomic int64_t epoch; /* 0 unless it works */
 	pthread_t thread;
@@ -81,7 +81,8 @@ static int try_to_take(struct instance *in, struct err *err)
 	if (r >= 0)
 		r = store_lease(in->db, &lease, arena, err);
 	if (r >= 0 && is_free(&lease, claimed))
-		r = store_lease_take(in->db, &in->id, in_seconds(INSTANCE_LEASE_S), claimed, &lease, err);
+		r = store_lease_take(
+			in->db, &in->id, in_seconds(INSTANCE_LEASE_S), claimed, &lease, err);
 	else if (r >= 0)
 		r = 0;
 	if (r < 0)
@@ -181,8 +182,8 @@ static void init_lock(struct instance *in)
 	pthread_condattr_destroy(&attr);
 }
 
-int instance_new(const char *url, struct events *events, struct instance **ret_instance,
-	struct err *err)
+int instance_new(
+	const char *url, struct events *events, struct instance **ret_instance, struct err *err)
 {
 	scoped(instance_freep) struct instance *in = calloc(1, sizeof *in);
 	char host[256] = "";
@@ -213,7 +214,8 @@ int instance_check(const struct instance *in, struct err *err)
 	switch ((enum state)atomic_load(&in->state)) {
 	case STATE_WORKING: return 0;
 	case STATE_AWAY:
-		return err_set(err, REASON_STORE, NULL, "the database cannot be reached; try again");
+		return err_set(
+			err, REASON_STORE, NULL, "the database cannot be reached; try again");
 	case STATE_STANDBY: break;
 	}
 	return err_set(err, REASON_STANDBY, NULL,

@@ -18,8 +18,8 @@ TEST(an_object_comes_back_as_it_went_in)
 	struct err err;
 
 	assert_ok(things_insert(db, &in, &err), &err);
-	assert_ok(db_one(db, TEST_THING_BY_ID, DB_ARGS(DB_ARG("id", in.id)), &thing_type, &out, things_arena,
-			  &err),
+	assert_ok(db_one(db, TEST_THING_BY_ID, DB_ARGS(DB_ARG("id", in.id)), &thing_type, &out,
+			  things_arena, &err),
 		&err);
 	assert_string_equal(out.name, in.name);
 	assert_int_equal(out.color, 2);
@@ -72,7 +72,8 @@ TEST(leaving_without_commit_changes_nothing)
 		scoped(db_rollbackp) struct db *tx = db;
 
 		assert_ok(db_begin(tx, DB_WRITE, &err), &err);
-		assert_ok(db_exec(db, TEST_THING_INSERT, DB_OBJECT(&thing_type, &in), NULL, &err), &err);
+		assert_ok(db_exec(db, TEST_THING_INSERT, DB_OBJECT(&thing_type, &in), NULL, &err),
+			&err);
 	}
 	assert_ok(db_all(db, TEST_THING_ALL, DB_NONE, &thing_type, &all, things_arena, &err), &err);
 	assert_int_equal(all.n, 0);
@@ -118,8 +119,8 @@ TEST(unaudited_writes_need_no_entry)
 	assert_ok(things_insert(db, &in, &err), &err);
 	assert_ok(db_exec(db, TEST_THING_TOUCH, DB_ARGS(DB_ARG("id", in.id)), &changes, &err), &err);
 	assert_int_equal(changes, 1);
-	assert_ok(db_one(db, TEST_THING_BY_ID, DB_ARGS(DB_ARG("id", in.id)), &thing_type, &out, things_arena,
-			  &err),
+	assert_ok(db_one(db, TEST_THING_BY_ID, DB_ARGS(DB_ARG("id", in.id)), &thing_type, &out,
+			  things_arena, &err),
 		&err);
 	assert_int_equal(out.size, 2);
 }
@@ -150,7 +151,8 @@ static int walk(struct db *db, const struct want *want)
 	struct thing filter = { .color = want->color };
 	int64_t limit = 4, offset = 0, size_key = 0;
 	struct db_list list = { .filters = db_filters(db, TEST_THING_LIST, &thing_type, &filter),
-		.sort = want->sort, .descending = want->descending };
+		.sort = want->sort,
+		.descending = want->descending };
 	bool text = db_sort(db, TEST_THING_LIST, want->sort)->text_key;
 	struct thing_row last = { 0 };
 	int n = 0;
@@ -199,8 +201,8 @@ TEST(filters_follow_the_members_given)
 	fill(db, 3);
 	assert_int_equal(db_filters(db, TEST_THING_LIST, &thing_type, &none), 0);
 	assert_int_equal(list.filters, 3);
-	assert_ok(db_list(db, TEST_THING_COUNT, &list, DB_OBJECT(&thing_type, &both), &thing_row_type, &rows,
-			  things_arena, &err),
+	assert_ok(db_list(db, TEST_THING_COUNT, &list, DB_OBJECT(&thing_type, &both),
+			  &thing_row_type, &rows, things_arena, &err),
 		&err);
 	assert_int_equal(((struct thing_row *)rows.at)->size, 0);
 	assert_null(db_sort(db, TEST_THING_LIST, "color; DROP TABLE things"));
@@ -212,8 +214,8 @@ TEST(texts_are_found_and_sorted_the_same_way)
 	static const struct {
 		const char *pattern;
 		int64_t found;
-	} cases[] = { { "a%", 2 }, { "A%", 2 }, { "\xc3\x84%", 1 }, { "\xc3\xa4%", 1 }, { "%B%", 1 },
-		{ "_", 2 } };
+	} cases[] = { { "a%", 2 }, { "A%", 2 }, { "\xc3\x84%", 1 }, { "\xc3\xa4%", 1 },
+		{ "%B%", 1 }, { "_", 2 } };
 	static const char *const names[] = { "Zoe", "ab", "A", "\xc3\x84rger", "\xc3\xa4", "zoe" };
 	static const char *const sorted[] = { "A", "Zoe", "ab", "zoe", "\xc3\x84rger", "\xc3\xa4" };
 	scoped(testdb_drop) struct testdb testdb = testdb_make();
@@ -222,7 +224,9 @@ TEST(texts_are_found_and_sorted_the_same_way)
 	struct err err;
 
 	for (size_t i = 0; i < N_ELEMENTS(names); i++) {
-		struct thing thing = { .id = { { (uint8_t)(i + 1) } }, .name = names[i], .color = 1 };
+		struct thing thing = {
+			.id = { { (uint8_t)(i + 1) } }, .name = names[i], .color = 1
+		};
 
 		assert_ok(things_insert(db, &thing, &err), &err);
 	}
@@ -231,7 +235,8 @@ TEST(texts_are_found_and_sorted_the_same_way)
 		assert_string_equal(((const struct thing *)all.at)[i].name, sorted[i]);
 	for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
 		struct thing filter = { .name = cases[i].pattern };
-		struct db_list list = { .filters = db_filters(db, TEST_THING_COUNT, &thing_type, &filter) };
+		struct db_list list = { .filters = db_filters(
+						db, TEST_THING_COUNT, &thing_type, &filter) };
 		struct list rows;
 
 		assert_ok(db_list(db, TEST_THING_COUNT, &list, DB_OBJECT(&thing_type, &filter),
@@ -254,8 +259,9 @@ TEST(a_statement_that_failed_is_the_end_of_its_transaction)
 
 		assert_ok(db_begin(db, DB_WRITE, &err), &err);
 		assert_ok(things_note(db, &err), &err);
-		assert_fails(db_exec(db, TEST_THING_INSERT, DB_OBJECT(&thing_type, &in), NULL, &err), &err,
-			REASON_EXISTS);
+		assert_fails(
+			db_exec(db, TEST_THING_INSERT, DB_OBJECT(&thing_type, &in), NULL, &err),
+			&err, REASON_EXISTS);
 		assert_fails(things_note(db, &err), &err, REASON_INTERNAL);
 		assert_fails(db_commit(tx, &err), &err, REASON_INTERNAL);
 	}
@@ -304,7 +310,8 @@ TEST(rows_come_one_by_one_and_may_be_left)
 	struct err err;
 
 	fill(db, 22);
-	assert_int_equal(db_each(db, TEST_THING_ALL, DB_NONE, &thing_type, &row, ask_meanwhile, db, &err),
+	assert_int_equal(
+		db_each(db, TEST_THING_ALL, DB_NONE, &thing_type, &row, ask_meanwhile, db, &err),
 		-ERR_CONFLICT);
 	assert_int_equal(things_count(db), 22);
 }

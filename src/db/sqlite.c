@@ -223,9 +223,10 @@ static int sqlite_claim(void *handle, int *ret_fd, struct err *err)
 		return err_set(err, REASON_STORE, NULL, "cannot open '%s': %s", name.data,
 			strerror(errno));
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-		return errno == EWOULDBLOCK ? 0
-					    : err_set(err, REASON_STORE, NULL, "cannot lock '%s': %s",
-						      name.data, strerror(errno));
+		return errno == EWOULDBLOCK
+			       ? 0
+			       : err_set(err, REASON_STORE, NULL, "cannot lock '%s': %s", name.data,
+					 strerror(errno));
 	*ret_fd = fd;
 	fd = -1;
 	return 1;

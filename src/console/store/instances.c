@@ -28,14 +28,15 @@ int store_instance_seen(struct db *db, const struct uuid *id, struct err *err)
 {
 	struct timestamp now = time_now();
 
-	return db_exec(db, CONSOLE_INSTANCE_SEEN, DB_ARGS(DB_ARG("id", *id), DB_ARG("now", now)), NULL,
-		err);
+	return db_exec(db, CONSOLE_INSTANCE_SEEN, DB_ARGS(DB_ARG("id", *id), DB_ARG("now", now)),
+		NULL, err);
 }
 
-int store_instance_gone(struct db *db, const struct uuid *id, struct timestamp before, struct err *err)
+int store_instance_gone(
+	struct db *db, const struct uuid *id, struct timestamp before, struct err *err)
 {
-	return db_exec(db, CONSOLE_INSTANCE_GONE, DB_ARGS(DB_ARG("id", *id), DB_ARG("before", before)),
-		NULL, err);
+	return db_exec(db, CONSOLE_INSTANCE_GONE,
+		DB_ARGS(DB_ARG("id", *id), DB_ARG("before", before)), NULL, err);
 }
 
 int store_lease(struct db *db, struct lease *ret_lease, struct arena *arena, struct err *err)
@@ -52,19 +53,20 @@ int store_lease_take(struct db *db, const struct uuid *id, struct timestamp unti
 
 	if (r >= 0)
 		r = db_exec(db, CONSOLE_LEASE_TAKE,
-			DB_ARGS(DB_ARG("id", *id), DB_ARG("until", until), DB_ARG("claimed", claimed),
-				DB_ARG("epoch", lease->epoch)),
+			DB_ARGS(DB_ARG("id", *id), DB_ARG("until", until),
+				DB_ARG("claimed", claimed), DB_ARG("epoch", lease->epoch)),
 			&changes, err);
 	if (r < 0 || changes == 0)
 		return r;
-	r = db_exec(db, CONSOLE_NODES_TAKE, DB_ARGS(DB_ARG("id", *id), DB_ARG("until", until)), NULL,
-		err);
+	r = db_exec(db, CONSOLE_NODES_TAKE, DB_ARGS(DB_ARG("id", *id), DB_ARG("until", until)),
+		NULL, err);
 	if (r >= 0)
 		r = db_commit(tx, err);
 	if (r < 0)
 		return r;
-	*lease = (struct lease){ .owner = *id, .epoch = lease->epoch + 1, .until = until,
-		.claimed = claimed };
+	*lease = (struct lease){
+		.owner = *id, .epoch = lease->epoch + 1, .until = until, .claimed = claimed
+	};
 	return 1;
 }
 
@@ -82,8 +84,8 @@ int store_lease_keep(struct db *db, const struct uuid *id, int64_t epoch, struct
 
 int store_lease_drop(struct db *db, const struct uuid *id, int64_t epoch, struct err *err)
 {
-	return db_exec(db, CONSOLE_LEASE_DROP, DB_ARGS(DB_ARG("id", *id), DB_ARG("epoch", epoch)), NULL,
-		err);
+	return db_exec(db, CONSOLE_LEASE_DROP, DB_ARGS(DB_ARG("id", *id), DB_ARG("epoch", epoch)),
+		NULL, err);
 }
 
 void store_guard(struct db *db, int64_t epoch)
