@@ -155,8 +155,9 @@ static int open_store(struct console *c, struct err *err)
 
 	if (!arena)
 		return err_nomem(err);
-	if (r >= 0 && db_advice(c->auth_db))
-		log_warn("the database may lose changes", LOG_STR("why", db_advice(c->auth_db)));
+	for (unsigned i = 0; r >= 0 && db_advice(c->auth_db, i); i++)
+		log_warn("the database is not as safe as it could be",
+			LOG_STR("why", db_advice(c->auth_db, i)));
 	if (r >= 0)
 		r = db_migrate(c->auth_db, err);
 	if (r >= 0)

@@ -225,6 +225,58 @@ int db_exec(struct db *db, unsigned id, struct db_in in, int64_t *ret_changes, s
 	return 0;
 }
 
+struct many {
+	struct db *db;
+	struct prepared *prepared;
+	const struct query *query;
+	const struct type *type;
+	const struct list *objects;
+};
+
+static int bind_nth(void *ctx, size_t i, struct err *err)
+{
+	const struct many *many = ctx;
+	const char *object = (const char *)many->objects->at + i * many->type->size;
+
+	return bind_all(many->db, many->prepared, many->query, DB_OBJECT(many->type, object), err);
+}
+
+static int run_many(struct many *many, struct err *err)
+{
+	const struct db_engine *engine = many->db->engine;
+	size_t n = many->objects->n;
+	int r = 0;
+
+	if (engine->run_many)
+		return engine->run_many(many->prepared->stmt, n, bind_nth, many, err);
+	for (size_t i = 0; r >= 0 && i < n; i++) {
+		engine->reset(many->prepared->stmt);
+		r = bind_nth(many, i, err);
+		if (r >= 0)
+			r = engine->step(many->prepared->stmt, err);
+	}
+	return r < 0 ? r : 0;
+}
+
+int db_exec_all(struct db *db, unsigned id, const struct type *type, const struct list *objects,
+	struct err *err)
+{
+	scoped(resetp) struct reset reset = { 0 };
+	struct many many = { .db = db, .query = &db->conf.queries[id], .type = type,
+		.objects = objects };
+	int r;
+
+	if (objects->n == 0)
+		return 0;
+	r = start_query(db, id, DB_OBJECT(type, objects->at), &many.prepared, &reset, err);
+	if (r < 0)
+		return r;
+	r = run_many(&many, err);
+	if (r < 0)
+		db->failed = db->in_transaction;
+	return db->in_transaction ? r : db_told(db, r, err);
+}
+
 int db_has_row(struct db *db, unsigned id, struct db_in in, struct err *err)
 {
 	scoped(resetp) struct reset reset = { 0 };

@@ -77,9 +77,8 @@ DEFINE_FREEP(struct db, db_close);
  * was taken is not the one we know. */
 int db_migrate(struct db *db, struct err *err) must_check;
 
-/** Whether something about the database weakens what a commit promises: a sentence with the remedy, or
- * NULL. It lives as long as the handle. */
-const char *db_advice(struct db *db);
+/** What about the database weakens what we promise: the `i`-th sentence with its remedy, or NULL. */
+const char *db_advice(struct db *db, unsigned i);
 
 /** Says that this handle's process works the database: 1, held until it is given back or the handle is
  * closed (a connection that was lost loses it); 0: a living process has said so already. Repeating it is
@@ -114,6 +113,10 @@ void db_rollbackp(struct db **db);
  * unique column, named in err->field, has the value already. */
 int db_exec(struct db *db, unsigned query, struct db_in in, int64_t *ret_changes, struct err *err)
 	must_check;
+
+/** db_exec() for each object of the list, as one trip to the server where there is one. */
+int db_exec_all(struct db *db, unsigned query, const struct type *type, const struct list *objects,
+	struct err *err) must_check;
 
 /** The first row into `object` (zeroed here, of `type`). REASON_NOT_FOUND: no row. */
 int db_one(struct db *db, unsigned query, struct db_in in, const struct type *type, void *object,

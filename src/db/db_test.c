@@ -302,6 +302,40 @@ static int ask_meanwhile(void *ctx, void *object, struct err *err)
 	return -ERR_CONFLICT;
 }
 
+TEST(many_objects_take_one_trip)
+{
+	enum { MANY = 1001 };
+	static char names[MANY][16];
+	static struct thing things[MANY];
+	const struct list list = { things, MANY };
+	scoped(testdb_drop) struct testdb testdb = testdb_make();
+	scoped(db_closep) struct db *db = things_open(&testdb);
+	struct err err;
+
+	for (unsigned i = 0; i < MANY; i++) {
+		snprintf(names[i], sizeof names[i], "n%04u", i);
+		things[i] = (struct thing){ .id = { { (uint8_t)i, (uint8_t)(i >> 8), 1 } },
+			.name = names[i], .color = 1, .extra = i % 2 ? names[i] : NULL };
+	}
+	things[700].name = things[699].name;
+	for (unsigned round = 0; round < 2; round++) {
+		scoped(db_rollbackp) struct db *tx = db;
+
+		assert_ok(db_begin(db, DB_WRITE, &err), &err);
+		assert_ok(things_note(db, &err), &err);
+		if (round == 0) {
+			assert_fails(db_exec_all(db, TEST_THING_INSERT, &thing_type, &list, &err), &err,
+				REASON_EXISTS);
+			assert_string_equal(err.field, "name");
+			things[700].name = names[700];
+		} else {
+			assert_ok(db_exec_all(db, TEST_THING_INSERT, &thing_type, &list, &err), &err);
+			assert_ok(db_commit(tx, &err), &err);
+		}
+	}
+	assert_int_equal(things_count(db), MANY);
+}
+
 TEST(rows_come_one_by_one_and_may_be_left)
 {
 	scoped(testdb_drop) struct testdb testdb = testdb_make();
@@ -449,6 +483,7 @@ int main(void)
 		cmocka_unit_test(texts_are_found_and_sorted_the_same_way),
 		cmocka_unit_test(a_statement_that_failed_is_the_end_of_its_transaction),
 		cmocka_unit_test(one_writer_at_a_time_and_readers_see_one_state),
+		cmocka_unit_test(many_objects_take_one_trip),
 		cmocka_unit_test(rows_come_one_by_one_and_may_be_left),
 		cmocka_unit_test(a_guard_is_asked_before_each_change),
 		cmocka_unit_test(a_claim_is_one_process_s),

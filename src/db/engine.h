@@ -30,7 +30,7 @@ struct db_engine {
 	/** Gives up what is not a descriptor. NULL: there is nothing else. */
 	void (*unclaim)(void *handle);
 	/** As db_advice(). NULL: never. */
-	const char *(*advice)(void *handle);
+	const char *(*advice)(void *handle, unsigned i);
 	int (*prepare)(void *handle, const char *text, struct stmt **ret_stmt, struct err *err);
 	void (*finish)(struct stmt *stmt);
 	/** Parameter `i` (from 0); `at` NULL or none: null. The value must live until reset. */
@@ -38,6 +38,10 @@ struct db_engine {
 		struct err *err);
 	/** 1: a row; 0: done. */
 	int (*step)(struct stmt *stmt, struct err *err);
+	/** Runs a statement without rows `n` times, with what bind(ctx, i) binds, without waiting for each
+	 * answer. NULL: answers are not waited for anyway. */
+	int (*run_many)(struct stmt *stmt, size_t n, int (*bind)(void *ctx, size_t i, struct err *err),
+		void *ctx, struct err *err);
 	/** Before the first step: rows are to come one by one, in bounded memory. NULL: they always do. */
 	void (*stream)(struct stmt *stmt);
 	unsigned (*n_columns)(const struct stmt *stmt);

@@ -306,9 +306,11 @@ static void pg_unclaim(void *handle)
 	pg->claimed = 0;
 }
 
-static const char *pg_advice(void *handle)
+static const char *pg_advice(void *handle, unsigned i)
 {
-	return ((const struct pg *)handle)->advice;
+	const struct pg *pg = handle;
+
+	return i < N_ELEMENTS(pg->advice) ? pg->advice[i] : NULL;
 }
 
 static int64_t pg_changes(void *handle)
@@ -334,6 +336,7 @@ const struct db_engine db_postgres = {
 	.finish = pg_finish,
 	.bind = pg_bind,
 	.step = pg_step,
+	.run_many = pg_run_many,
 	.stream = pg_stream,
 	.n_columns = pg_n_columns,
 	.column = pg_column,

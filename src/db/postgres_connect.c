@@ -166,6 +166,15 @@ static int check_ours(struct pg *pg, struct err *err)
 	return 0;
 }
 
+static void advise(struct pg *pg, const char *text)
+{
+	for (unsigned i = 0; i < N_ELEMENTS(pg->advice); i++)
+		if (!pg->advice[i]) {
+			pg->advice[i] = text;
+			return;
+		}
+}
+
 /* Promise 2: an answer comes after the disk. A session may ask for that itself, but not mend a server
  * that never waits for its disk. */
 static int check_durable(struct pg *pg, struct err *err)
@@ -179,26 +188,53 @@ static int check_durable(struct pg *pg, struct err *err)
 	if (r < 0)
 		return r;
 	if (!strcmp(PQgetvalue(result, 0, 0), "off"))
-		pg->advice =
-			"the server runs with fsync=off: a power cut loses changes and may destroy "
-			"the database; set fsync=on";
-	else if (!strcmp(PQgetvalue(result, 0, 1), "off"))
-		pg->advice =
-			"the server runs with full_page_writes=off: a power cut may destroy the "
-			"database; set full_page_writes=on";
+		advise(pg,
+			"the server runs with fsync=off: a power cut loses changes and may destroy the "
+			"database; set fsync=on");
+	if (!strcmp(PQgetvalue(result, 0, 1), "off"))
+		advise(pg,
+			"the server runs with full_page_writes=off: a power cut may destroy the database; "
+			"set full_page_writes=on");
 	if (strcmp(PQgetvalue(result, 0, 2), "off") != 0)
 		return 0;
-	if (!pg->advice)
-		pg->advice =
-			"synchronous_commit is off for this user or database: it is switched on "
-			"for these connections; ALTER DATABASE ... RESET synchronous_commit";
+	advise(pg,
+		"synchronous_commit is off for this user or database: it is switched on for the Console's "
+		"connections; ALTER ROLE ... RESET synchronous_commit");
 	return pg_say(pg, "SET synchronous_commit = on", NULL, err);
+}
+
+static bool is_local(const PGconn *conn)
+{
+	const char *host = PQhost(conn), *address = PQhostaddr(conn);
+
+	return !*host || *host == '/' || *host == '@' || !strncmp(address, "127.", 4) ||
+	       !strcmp(address, "::1");
+}
+
+/* Passwords and everything else go over this line. */
+static void check_line(struct pg *pg)
+{
+	scoped(free_options) PQconninfoOption *options = PQconninfo(pg->conn);
+	const char *mode = options ? value_of(options, "sslmode") : NULL;
+
+	if (is_local(pg->conn))
+		return;
+	if (!PQsslInUse(pg->conn))
+		advise(pg,
+			"the connection to the database is not encrypted: whoever is in between reads and "
+			"changes everything; add sslmode=verify-full to DATABASE_URL");
+	else if (!mode || strncmp(mode, "verify-", 7) != 0)
+		advise(pg,
+			"the database's certificate is not checked: whoever is in between may be the "
+			"database; add sslmode=verify-full to DATABASE_URL");
 }
 
 static int set_up(struct pg *pg, struct err *err)
 {
 	int r = check_server(pg->conn, err);
 
+	memset(pg->advice, 0, sizeof pg->advice);
+	check_line(pg);
 	if (r >= 0)
 		r = pg_say(pg, session_text, NULL, err);
 	if (r >= 0)

@@ -283,6 +283,62 @@ static int run(struct stmt *stmt, struct err *err)
 	return take_result(stmt, stmt->streaming ? pg_next(stmt->pg) : pg_answer(stmt->pg), err);
 }
 
+/* The answers to what was sent down the pipeline, up to its mark. Gives the first that is an error. */
+static PGresult *take_answers(struct pg *pg)
+{
+	PGresult *bad = NULL;
+	bool marked = false;
+
+	while (!marked && pg->conn && PQstatus(pg->conn) == CONNECTION_OK) {
+		PGresult *result = pg_next(pg); /* NULL behind each statement's */
+		ExecStatusType status = PQresultStatus(result);
+
+		marked = result && status == PGRES_PIPELINE_SYNC;
+		if (result && !bad && !marked && status != PGRES_COMMAND_OK)
+			bad = result;
+		else
+			PQclear(result);
+	}
+	return bad;
+}
+
+/* So many are sent before answers are read that neither side ever waits with a full socket. */
+static int run_some(struct stmt *stmt, size_t from, size_t to,
+	int (*bind)(void *ctx, size_t i, struct err *err), void *ctx, struct err *err)
+{
+	scoped(pg_clearp) PGresult *bad = NULL;
+	struct pg *pg = stmt->pg;
+	bool sent = pg->conn && PQenterPipelineMode(pg->conn);
+	int r = 0;
+
+	for (size_t i = from; r >= 0 && sent && i < to; i++) {
+		r = bind(ctx, i, err);
+		sent = r < 0 || send_values(stmt);
+	}
+	if (!sent || !PQpipelineSync(pg->conn))
+		return pg_raise(pg, NULL, err);
+	bad = take_answers(pg);
+	if (bad || !pg->conn || !PQexitPipelineMode(pg->conn))
+		r = pg_raise(pg, bad, err);
+	if (bad && pg->conn)
+		PQexitPipelineMode(pg->conn);
+	return r;
+}
+
+/* https://www.postgresql.org/docs/15/libpq-pipeline-mode.html */
+int pg_run_many(struct stmt *stmt, size_t n, int (*bind)(void *ctx, size_t i, struct err *err),
+	void *ctx, struct err *err)
+{
+	enum { SOME = 200 };
+	int r = bind(ctx, 0, err);
+
+	if (r >= 0)
+		r = ensure_prepared(stmt, err);
+	for (size_t i = 0; r >= 0 && i < n; i += SOME)
+		r = run_some(stmt, i, i + SOME < n ? i + SOME : n, bind, ctx, err);
+	return r;
+}
+
 void pg_stream(struct stmt *stmt)
 {
 	stmt->streaming = true;

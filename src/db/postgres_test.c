@@ -140,6 +140,14 @@ TEST(a_taken_value_names_the_last_of_several_columns)
 	assert_string_equal(err.field, "");
 }
 
+static bool is_advised(struct db *db, const char *word)
+{
+	for (unsigned i = 0; db_advice(db, i); i++)
+		if (strstr(db_advice(db, i), word))
+			return true;
+	return false;
+}
+
 TEST(a_commit_waits_for_the_disk_whatever_the_database_says)
 {
 	scoped(testdb_drop) struct testdb testdb = testdb_make();
@@ -151,7 +159,7 @@ TEST(a_commit_waits_for_the_disk_whatever_the_database_says)
 	snprintf(url, sizeof url, "%s%%20-csynchronous_commit%%3Doff", testdb.url);
 	conf.url = url;
 	assert_ok(db_open(&conf, &db, &err), &err);
-	assert_non_null(db_advice(db));
+	assert_true(is_advised(db, "synchronous_commit"));
 }
 
 int main(void)

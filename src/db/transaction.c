@@ -5,9 +5,9 @@
 
 /* When statements may be said: transactions, and who else is at the database. */
 
-const char *db_advice(struct db *db)
+const char *db_advice(struct db *db, unsigned i)
 {
-	return db->engine->advice ? db->engine->advice(db->handle) : NULL;
+	return db->engine->advice ? db->engine->advice(db->handle, i) : NULL;
 }
 
 int db_claim(struct db *db, struct err *err)

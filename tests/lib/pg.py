@@ -47,7 +47,7 @@ class Cluster:
         with open(hba, "r+", encoding="utf-8") as file:
             rules = file.read()
             file.seek(0)
-            file.write("local all secretive scram-sha-256\nhost all all 127.0.0.1/32 trust\n" + rules)
+            file.write("local all secretive scram-sha-256\nhost all all samehost trust\n" + rules)
 
     def install(self, source, name):
         """A copy that is the server's own, e.g. a key."""

@@ -200,10 +200,10 @@ def test_a_secret_file_may_hold_the_url(console, tmp_path):
 
 
 def test_a_server_that_may_lose_changes_is_warned_of(console, server, postgres):
-    assert "may lose changes" not in console.process.text()
+    assert "not as safe" not in console.process.text()
     console.stop()
     process = started(console, DATABASE_URL=postgres.database().url)  # it runs with fsync=off
-    assert "fsync=off" in process.text() and "may lose changes" in process.text()
+    assert "fsync=off" in process.text() and "not as safe" in process.text()
 
 
 def make_certificate(key, cert):
@@ -217,7 +217,7 @@ def test_tls_is_as_the_url_asks(console, stack, tmp_path):
     console.stop()
     key, cert = tmp_path / "server.key", tmp_path / "server.crt"
     make_certificate(key, cert)
-    made = pg.Cluster(listen_addresses="127.0.0.1", ssl="on", fsync="off")
+    made = pg.Cluster(listen_addresses="*", ssl="on")
     stack.callback(made.remove)
     made.install(key, "server.key")
     made.install(cert, "server.crt")
@@ -229,6 +229,11 @@ def test_tls_is_as_the_url_asks(console, stack, tmp_path):
     assert made.sql("SELECT bool_and(ssl) FROM pg_stat_ssl s JOIN pg_stat_activity a USING (pid) "
                     "WHERE a.application_name = 'wgkeeper'") == "t"
     console.stop()
+    assert "encrypted" not in process.text() and "checked" not in process.text()
+    for mode, advice in (("require", "certificate is not checked"), ("disable", "not encrypted")):
+        process = started(console, DATABASE_URL=f"postgres://postgres@198.18.0.1/test1?sslmode={mode}")
+        assert process.running() and advice in process.text(), process.text()
+        console.stop()
     other = tmp_path / "other.crt"
     make_certificate(tmp_path / "other.key", other)
     process = started(console, DATABASE_URL=url + str(other))

@@ -230,8 +230,7 @@ int store_peers_live(struct db *db, const struct list *lives, struct err *err)
 	scoped(db_rollbackp) struct db *tx = db;
 	int r = db_begin(db, DB_WRITE, err);
 
-	for (size_t i = 0; r >= 0 && i < lives->n; i++)
-		r = db_exec(db, CONSOLE_PEER_LIVE,
-			DB_OBJECT(&live_type, (const struct peer_live *)lives->at + i), NULL, err);
+	if (r >= 0)
+		r = db_exec_all(db, CONSOLE_PEER_LIVE, &live_type, lives, err);
 	return r < 0 ? r : db_commit(tx, err);
 }

@@ -77,6 +77,10 @@ const words: Record<string, string> = {
   name_in_use: 'That is taken already.',
   changed: 'Somebody changed this meanwhile. It has been read again.',
   busy: 'The Console is busy. Try again.',
+  standby: 'This Console stands by: another one works the database.',
+  lease_lost: 'Another Console has taken over. Nothing was changed.',
+  store_unavailable: 'The database does not answer. Nothing was changed.',
+  outcome_unknown: 'Nobody knows yet whether this was done: the answer got lost. Look before you try again.',
   unreachable: 'The Console does not answer.',
 };
 
