@@ -57,6 +57,30 @@ static bool is_free(const struct lease *lease, bool claimed)
 	return left_us < 0 || left_us > 2 * INSTANCE_LEASE_S * USEC_PER_SEC;
 }
 
+int instance_may_migrate(struct db *db, struct err *err)
+{
+	scoped(arena_freep) struct arena *arena = arena_new(4096);
+	struct lease lease;
+	int r = db_is_current(db, err);
+	bool claimed;
+
+	if (r != 0)
+		return r < 0 ? r : 0;
+	if (!arena)
+		return err_nomem(err);
+	if (store_lease(db, &lease, arena, NULL) < 0)
+		return 0; /* there is no such table yet */
+	r = db_claim(db, err);
+	claimed = r > 0;
+	db_unclaim(db);
+	if (r < 0 || is_free(&lease, claimed))
+		return r < 0 ? r : 0;
+	return err_set(err, REASON_STANDBY, NULL,
+		"an older version works this database (on %.64s) and its tables have to be changed for this "
+		"one; stop it, then start this one again",
+		lease.host ?: "an unknown host");
+}
+
 static void stand_by(struct instance *in, const struct lease *lease)
 {
 	db_unclaim(in->db);
@@ -145,7 +169,8 @@ static void beat(struct instance *in)
 	if (r >= 0)
 		return;
 	if (atomic_load(&in->state) != STATE_AWAY)
-		log_warn("the database cannot be asked who works it", LOG_ERR(&err));
+		log_warn("the database cannot be asked who works it", LOG_ERR(&err),
+			LOG_STR("why", db_why(in->db)));
 	if (!had || time_monotonic_us() - in->kept_us > INSTANCE_LEASE_S * USEC_PER_SEC)
 		become(in, STATE_AWAY);
 }

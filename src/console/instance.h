@@ -18,6 +18,10 @@ enum { INSTANCE_BEAT_S = 5, INSTANCE_LEASE_S = 20 };
 struct instance; /* opaque */
 struct events;
 
+/** Before db_migrate(): another version that works the database must not have its tables changed under it.
+ * REASON_STANDBY: there is one. */
+int instance_may_migrate(struct db *db, struct err *err) must_check;
+
 /** Takes the lease if it is free, and starts the thread that keeps it or waits for it. `url` and `events`
  * (whose readers are sent away when the lease is lost) must outlive it. */
 int instance_new(const char *url, struct events *events, struct instance **ret_instance,

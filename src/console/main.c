@@ -159,6 +159,8 @@ static int open_store(struct console *c, struct err *err)
 		log_warn("the database is not as safe as it could be",
 			LOG_STR("why", db_advice(c->auth_db, i)));
 	if (r >= 0)
+		r = instance_may_migrate(c->auth_db, err);
+	if (r >= 0)
 		r = db_migrate(c->auth_db, err);
 	if (r >= 0)
 		r = store_check_secret(c->auth_db, &c->key, err);

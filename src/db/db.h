@@ -77,8 +77,15 @@ DEFINE_FREEP(struct db, db_close);
  * was taken is not the one we know. */
 int db_migrate(struct db *db, struct err *err) must_check;
 
+/** 1: db_migrate() has nothing to do; 0: it has. Errors as db_migrate(). */
+int db_is_current(struct db *db, struct err *err) must_check;
+
 /** What about the database weakens what we promise: the `i`-th sentence with its remedy, or NULL. */
 const char *db_advice(struct db *db, unsigned i);
+
+/** Why the server could not be reached when that was tried last, for the log only: it names hosts and
+ * users. NULL: it could. */
+const char *db_why(struct db *db);
 
 /** Says that this handle's process works the database: 1, held until it is given back or the handle is
  * closed (a connection that was lost loses it); 0: a living process has said so already. Repeating it is

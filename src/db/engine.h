@@ -31,6 +31,8 @@ struct db_engine {
 	void (*unclaim)(void *handle);
 	/** As db_advice(). NULL: never. */
 	const char *(*advice)(void *handle, unsigned i);
+	/** As db_why(). NULL: never. */
+	const char *(*why)(void *handle);
 	int (*prepare)(void *handle, const char *text, struct stmt **ret_stmt, struct err *err);
 	void (*finish)(struct stmt *stmt);
 	/** Parameter `i` (from 0); `at` NULL or none: null. The value must live until reset. */

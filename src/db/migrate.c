@@ -95,8 +95,8 @@ static int take_step(struct db *db, struct err *err)
 	return r < 0 ? r : 1;
 }
 
-/* 1: there is nothing to do, which takes no lock to see. An empty database has no table to read. */
-static int is_current(struct db *db, struct err *err)
+/* It takes no lock to see. An empty database has no table to read. */
+int db_is_current(struct db *db, struct err *err)
 {
 	scoped(arena_freep) struct arena *arena = arena_new(1 << 20);
 	struct list done;
@@ -104,6 +104,9 @@ static int is_current(struct db *db, struct err *err)
 
 	if (!arena)
 		return err_nomem(err);
+	r = db_ready(db, err);
+	if (r < 0)
+		return r;
 	if (read_applied(db, &done, arena, NULL) < 0)
 		return 0;
 	r = check_applied(db, &done, err);
@@ -112,10 +115,8 @@ static int is_current(struct db *db, struct err *err)
 
 int db_migrate(struct db *db, struct err *err)
 {
-	int r = db_ready(db, err);
+	int r = db_is_current(db, err);
 
-	if (r >= 0)
-		r = is_current(db, err);
 	if (r != 0)
 		return r < 0 ? r : 0;
 	/* another process's step may take minutes */

@@ -217,10 +217,26 @@ static int pg_ready(void *handle, struct err *err)
 {
 	struct pg *pg = handle;
 
+	struct err why;
+	int r;
+
 	if (!is_lost(pg) && !pg->stale && is_quiet(pg))
 		return 0;
 	pg_lose(pg);
-	return pg_connect(pg, err);
+	if (time_monotonic_us() >= pg->retry_at_us) {
+		r = pg_connect(pg, &why);
+		snprintf(pg->why, sizeof pg->why, "%s", r < 0 ? why.msg : "");
+		if (r >= 0)
+			return 0;
+	}
+	return err_set(err, REASON_STORE, NULL, "the database cannot be reached; try again");
+}
+
+static const char *pg_why(void *handle)
+{
+	const struct pg *pg = handle;
+
+	return *pg->why ? pg->why : NULL;
 }
 
 static const char *pg_text(const char *sqlite, const char *postgres)
@@ -332,6 +348,7 @@ const struct db_engine db_postgres = {
 	.claim = pg_claim,
 	.unclaim = pg_unclaim,
 	.advice = pg_advice,
+	.why = pg_why,
 	.prepare = pg_prepare,
 	.finish = pg_finish,
 	.bind = pg_bind,

@@ -25,6 +25,7 @@ struct pg {
 	bool stale; /* to be replaced before the next transaction: it speaks to a standby, or so */
 	bool patient; /* as db_engine.patience */
 	const char *advice[4]; /* then NULL */
+	char why[256];         /* it is lost, or "" */
 };
 
 /** Closes the connection: what was under way is over. */

@@ -264,9 +264,6 @@ int pg_connect(struct pg *pg, struct err *err)
 	int64_t began = time_monotonic_us(), took;
 	int r;
 
-	if (began < pg->retry_at_us)
-		return err_set(
-			err, REASON_STORE, NULL, "the database cannot be reached; try again");
 	pg->connections++;
 	pg->stale = false;
 	pg->unused = 0;

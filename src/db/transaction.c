@@ -10,6 +10,11 @@ const char *db_advice(struct db *db, unsigned i)
 	return db->engine->advice ? db->engine->advice(db->handle, i) : NULL;
 }
 
+const char *db_why(struct db *db)
+{
+	return db->engine->why ? db->engine->why(db->handle) : NULL;
+}
+
 int db_claim(struct db *db, struct err *err)
 {
 	int r = db_ready(db, err);

@@ -68,9 +68,9 @@ class Cluster:
         return [int(pid) for pid in open(path, encoding="ascii").read().split()]
 
     def argv(self, program, *argv):
-        as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups",
-                   "--pdeathsig=INT"] if os.getuid() == 0 else []
-        return [*as_user, os.path.join(bin_folder(), program), *argv]
+        as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.getuid() == 0 else []
+        # after the change of user, which would clear it
+        return [*as_user, "setpriv", "--pdeathsig=INT", os.path.join(bin_folder(), program), *argv]
 
     def run(self, program, *argv):
         done = subprocess.run(self.argv(program, *argv), capture_output=True, text=True, timeout=60, cwd="/")

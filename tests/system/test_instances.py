@@ -80,6 +80,16 @@ def test_a_clean_stop_hands_over(console, twin):
     assert console.database.sql("SELECT count(*) FROM instances") == "1"
 
 
+def test_another_version_changes_no_tables_of_one_that_works(console, twin):
+    last = console.database.sql("SELECT max(number) FROM schema_migrations")
+    console.database.sql(f"DELETE FROM schema_migrations WHERE number = {last}")
+    process = twin().spawn()
+    wait_for(lambda: not process.running())
+    assert process.popen.returncode == 75 and "older version works" in process.text().splitlines()[-1]
+    assert console.database.sql("SELECT max(number) FROM schema_migrations") != last
+    assert ready(console).status == 200
+
+
 def stop_between_writes(console):
     """A file's lock that a stopped process holds is held for good: nobody could take over from it."""
     while True:

@@ -146,6 +146,8 @@ def test_a_database_that_goes_away_and_comes_back(console, server, stack):
         assert api.get("/healthz").status == 200
         away = api.get("/people")
         assert away.status == 503 and away.json["code"] == "store_unavailable", away.text
+        assert server.socket not in away.text + api.get("/readyz").text
+        wait_for(lambda: server.socket in console.process.text())  # the log says what the answers do not
         server.start()
         wait_for(lambda: api.get("/readyz").status == 200)
         writer.more()

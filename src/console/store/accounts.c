@@ -40,12 +40,10 @@ static int write_check(struct db *db, const struct seal_key *key, struct err *er
 		DB_ARGS(DB_ARG("name", name), DB_ARG("value", value)), NULL, err);
 }
 
-/* In one transaction: of two Consoles that make the database together, with different secrets, the
- * second one is refused. */
-int store_check_secret(struct db *db, const struct seal_key *key, struct err *err)
+/* 1: there is one, and it is of this secret; 0: there is none. */
+static int read_check(struct db *db, const struct seal_key *key, struct err *err)
 {
 	scoped(arena_freep) struct arena *arena = arena_new(8192);
-	scoped(db_rollbackp) struct db *tx = db;
 	struct setting_row row;
 	struct secret plain;
 	const char *name = check_name_;
@@ -53,23 +51,34 @@ int store_check_secret(struct db *db, const struct seal_key *key, struct err *er
 
 	if (!arena)
 		return err_nomem(err);
-	r = db_begin(db, DB_WRITE, err);
-	if (r >= 0)
-		r = db_one(db, CONSOLE_SETTING_GET, DB_ARGS(DB_ARG("name", name)), &setting_type, &row,
-			arena, err);
-	if (r == -ERR_NOT_FOUND) {
-		r = write_check(db, key, err);
-		return r < 0 ? r : db_commit(tx, err);
-	}
+	r = db_one(db, CONSOLE_SETTING_GET, DB_ARGS(DB_ARG("name", name)), &setting_type, &row,
+		arena, err);
 	if (r < 0)
-		return r;
+		return r == -ERR_NOT_FOUND ? 0 : r;
 	r = seal_open(key, check_place, (struct span){ row.value.at, row.value.len }, &plain, arena,
 		err);
 	if (r < 0)
 		return err_set(err, REASON_CONFIG, "SECRET_KEY",
 			"SECRET_KEY is not the one this database was made with; set that one, or "
 			"DATABASE_URL to another database");
-	return 0;
+	return 1;
+}
+
+/* Of two Consoles that make the database together, with different secrets, the second is refused. */
+int store_check_secret(struct db *db, const struct seal_key *key, struct err *err)
+{
+	scoped(db_rollbackp) struct db *tx = db;
+	int r = read_check(db, key, err);
+
+	if (r != 0)
+		return r < 0 ? r : 0;
+	r = db_begin(db, DB_WRITE, err);
+	if (r >= 0)
+		r = read_check(db, key, err);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	r = write_check(db, key, err);
+	return r < 0 ? r : db_commit(tx, err);
 }
 
 /*
