@@ -262,8 +262,9 @@ int db_exec_all(struct db *db, unsigned id, const struct type *type, const struc
 	struct err *err)
 {
 	scoped(resetp) struct reset reset = { 0 };
-	struct many many = { .db = db, .query = &db->conf.queries[id], .type = type,
-		.objects = objects };
+	struct many many = {
+		.db = db, .query = &db->conf.queries[id], .type = type, .objects = objects
+	};
 	int r;
 
 	if (objects->n == 0)

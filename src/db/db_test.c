@@ -315,7 +315,9 @@ TEST(many_objects_take_one_trip)
 	for (unsigned i = 0; i < MANY; i++) {
 		snprintf(names[i], sizeof names[i], "n%04u", i);
 		things[i] = (struct thing){ .id = { { (uint8_t)i, (uint8_t)(i >> 8), 1 } },
-			.name = names[i], .color = 1, .extra = i % 2 ? names[i] : NULL };
+			.name = names[i],
+			.color = 1,
+			.extra = i % 2 ? names[i] : NULL };
 	}
 	things[700].name = things[699].name;
 	for (unsigned round = 0; round < 2; round++) {
@@ -324,12 +326,13 @@ TEST(many_objects_take_one_trip)
 		assert_ok(db_begin(db, DB_WRITE, &err), &err);
 		assert_ok(things_note(db, &err), &err);
 		if (round == 0) {
-			assert_fails(db_exec_all(db, TEST_THING_INSERT, &thing_type, &list, &err), &err,
-				REASON_EXISTS);
+			assert_fails(db_exec_all(db, TEST_THING_INSERT, &thing_type, &list, &err),
+				&err, REASON_EXISTS);
 			assert_string_equal(err.field, "name");
 			things[700].name = names[700];
 		} else {
-			assert_ok(db_exec_all(db, TEST_THING_INSERT, &thing_type, &list, &err), &err);
+			assert_ok(
+				db_exec_all(db, TEST_THING_INSERT, &thing_type, &list, &err), &err);
 			assert_ok(db_commit(tx, &err), &err);
 		}
 	}

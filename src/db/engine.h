@@ -42,8 +42,8 @@ struct db_engine {
 	int (*step)(struct stmt *stmt, struct err *err);
 	/** Runs a statement without rows `n` times, with what bind(ctx, i) binds, without waiting for each
 	 * answer. NULL: answers are not waited for anyway. */
-	int (*run_many)(struct stmt *stmt, size_t n, int (*bind)(void *ctx, size_t i, struct err *err),
-		void *ctx, struct err *err);
+	int (*run_many)(struct stmt *stmt, size_t n,
+		int (*bind)(void *ctx, size_t i, struct err *err), void *ctx, struct err *err);
 	/** Before the first step: rows are to come one by one, in bounded memory. NULL: they always do. */
 	void (*stream)(struct stmt *stmt);
 	unsigned (*n_columns)(const struct stmt *stmt);

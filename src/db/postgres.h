@@ -23,7 +23,7 @@ struct pg {
 	int64_t retry_at_us;  /* not before this is connecting tried again */
 	int64_t changes;
 	bool stale; /* to be replaced before the next transaction: it speaks to a standby, or so */
-	bool patient; /* as db_engine.patience */
+	bool patient;          /* as db_engine.patience */
 	const char *advice[4]; /* then NULL */
 	char why[256];         /* it is lost, or "" */
 };
@@ -56,8 +56,8 @@ void pg_finish(struct stmt *stmt);
 int pg_bind(
 	struct stmt *stmt, unsigned i, const struct field *field, const void *at, struct err *err);
 int pg_step(struct stmt *stmt, struct err *err);
-int pg_run_many(struct stmt *stmt, size_t n, int (*bind)(void *ctx, size_t i, struct err *err), void *ctx,
-	struct err *err);
+int pg_run_many(struct stmt *stmt, size_t n, int (*bind)(void *ctx, size_t i, struct err *err),
+	void *ctx, struct err *err);
 void pg_stream(struct stmt *stmt);
 unsigned pg_n_columns(const struct stmt *stmt);
 const char *pg_column(const struct stmt *stmt, unsigned i);
