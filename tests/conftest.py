@@ -12,29 +12,31 @@ sys.path[:0] = [HERE, os.path.join(HERE, "system")]
 from lib import netns, node, pg, wireguard  # noqa: E402
 from lib.console import Console  # noqa: E402
 
-ENGINES = ("sqlite", "postgres")
-
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "engines(*names): databases a test's Console runs on")
-    config.addinivalue_line("markers", "long: takes long; make test-long runs it")
+    config.addinivalue_line("markers", "engines(*names): databases on which a test runs in `make test`")
+    config.addinivalue_line("markers", "long: takes long; `make test-long` runs it")
+
+
+def pytest_generate_tests(metafunc):
+    """What uses a Console runs on SQLite. In tests/system it also runs on PostgreSQL: at once when it is
+    marked so, else among the long tests."""
+    if "engine" not in metafunc.fixturenames:
+        return
+    mark = metafunc.definition.get_closest_marker("engines")
+    engines = list(mark.args) if mark else ["sqlite"]
+    if not mark and os.path.basename(os.path.dirname(metafunc.module.__file__)) == "system":
+        engines.append(pytest.param("postgres", marks=pytest.mark.long))
+    metafunc.parametrize("engine", engines, indirect=True)
 
 
 def pytest_collection_modifyitems(config, items):
-    """Long tests run when they are asked for: -m long, or by name."""
+    """Long tests run when they are asked for: by -m long, or by name."""
     if not config.option.markexpr and not config.option.keyword:
         long = [item for item in items if item.get_closest_marker("long")]
         if long:
             config.hook.pytest_deselected(items=long)
             items[:] = [item for item in items if item not in long]
-
-
-def pytest_generate_tests(metafunc):
-    """In tests/system what uses a Console runs on both engines, unless it is marked otherwise."""
-    if "engine" in metafunc.fixturenames:
-        mark = metafunc.definition.get_closest_marker("engines")
-        both = os.path.basename(os.path.dirname(metafunc.module.__file__)) == "system"
-        metafunc.parametrize("engine", mark.args if mark else ENGINES if both else ENGINES[:1], indirect=True)
 
 
 @pytest.fixture

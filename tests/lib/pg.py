@@ -11,6 +11,7 @@ import contextlib
 import glob
 import os
 import pwd
+import re
 import shutil
 import signal
 import sqlite3
@@ -121,7 +122,7 @@ class Cluster:
 
 
 class Database:
-    """One of a server's."""
+    """One of a server's. File is the same of SQLite."""
 
     def __init__(self, server, name):
         self.server, self.name, self.url = server, name, server.create(name)
@@ -133,6 +134,11 @@ class Database:
         """Everything in it. (\\restrict has a word that changes each time.)"""
         dump = self.server.run("pg_dump", "-h", self.server.socket, "-U", "postgres", self.name)
         return [line for line in dump.splitlines() if not line.startswith(("\\restrict", "\\unrestrict"))]
+
+    def raw(self):
+        """All bytes that are kept, also those that the text shows in hexadecimal."""
+        text = "\n".join(self.snapshot())
+        return text.encode() + b"\n".join(map(bytes.fromhex, re.findall(r"\\\\x([0-9a-f]+)", text)))
 
     def fresh(self):
         """An empty one beside it."""
@@ -189,21 +195,24 @@ def pair():
         yield Pair(*servers)
 
 
-class File:
-    """An SQLite database, with the same ways in."""
+class File(str):
+    """An SQLite database, by its path."""
 
     def __init__(self, path):
         self.path, self.url = path, f"file:{path}"
 
     def sql(self, text):
         """Rows are lines, columns are separated by |, as psql has it."""
-        with contextlib.closing(sqlite3.connect(self.path, timeout=2, isolation_level=None)) as db:
+        with contextlib.closing(sqlite3.connect(self.path, timeout=5, isolation_level=None)) as db:
             rows = db.execute(text).fetchall()
         return "\n".join("|".join("" if v is None else str(v) for v in row) for row in rows)
 
     def snapshot(self):
         with open(self.path, "rb") as file:
             return file.read()
+
+    def raw(self):
+        return b"".join(open(path, "rb").read() for path in (self.path, self.path + "-wal") if os.path.exists(path))
 
     def fresh(self):
         return File(self.path + ".fresh")

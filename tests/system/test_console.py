@@ -7,6 +7,8 @@ import pytest
 from lib.procs import wait_for
 from lib.wireguard import Pinger, keypair
 
+pytestmark = pytest.mark.engines("sqlite", "postgres")
+
 
 def add_node(api, node, name):
     answer = api.post("/nodes", {"name": name, "enrol": node.enrol})

@@ -12,6 +12,9 @@ from lib.procs import wait_for
 from test_console import add_node, add_person, issue
 
 
+pytestmark = pytest.mark.engines("sqlite", "postgres")
+
+
 @pytest.fixture
 def twin(stack, console, tmp_path):
     """twin(): another Console on the same database, not started."""

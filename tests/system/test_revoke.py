@@ -3,8 +3,6 @@
 import os
 import time
 
-import pytest
-
 from lib import netns, wireguard
 from lib.procs import wait_for
 from test_console import add_node, add_person, issue
@@ -39,7 +37,6 @@ class Tunnel:
         return self.ns.run("ping", "-c", "3", "-i", "0.2", "-W", "1", "192.0.2.9", check=False).returncode == 0
 
 
-@pytest.mark.engines("sqlite")
 def test_a_tunnel_is_dead_within_a_second_of_its_revoke_and_stays_dead(
         console, make_node, stack, wan, tmp_path):
     wan.ip("addr", "add", "192.0.2.9/32", "dev", "lo")
@@ -68,7 +65,6 @@ def test_a_tunnel_is_dead_within_a_second_of_its_revoke_and_stays_dead(
     assert node.device.peers() == {}
 
 
-@pytest.mark.engines("sqlite")
 def test_the_console_away_drops_no_packet(console, make_node, stack, wan, tmp_path):
     wan.ip("addr", "add", "192.0.2.9/32", "dev", "lo")
     api, node = console.admin(), make_node(1)
