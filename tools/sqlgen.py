@@ -32,6 +32,7 @@ SQLite's text is the common one; for PostgreSQL it is changed so that it means t
     BLOB, INTEGER, TEXT     BYTEA, BIGINT, TEXT COLLATE "C" (migrations: bytes decide)
     x COLLATE NOCASE        lower(x): in queries, and in indexes that serve them
     x LIKE :q               lower(x) LIKE lower(:q COLLATE "C"): ASCII letters in either case
+    +x                      x: keeps an index of SQLite's out of use
 
 In a migration, lines between "-- @sqlite" or "-- @postgres" and "-- @both" are that
 engine's alone. A statement is ended by a semicolon at the end of a line.
@@ -97,6 +98,7 @@ def numbered(text, params, mark):
 def postgres_query(text):
     """The common text as PostgreSQL is to understand it."""
     text = re.sub(r"([\w.]+) COLLATE NOCASE\b", r"lower(\1)", text)
+    text = re.sub(r"(?<=[\s(])\+(?=[a-z_]\w*)", "", text)
     return re.sub(r"([\w.]+) LIKE (:\w+|'[^']*')", r'lower(\1) LIKE lower(\2 COLLATE "C")', text)
 
 

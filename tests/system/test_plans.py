@@ -50,6 +50,8 @@ EXCEPTIONS = {
     "peer_list * node *": "the key is another table's",
     "peer_list * lastHandshakeAt *": "each poll writes it; an index would be written along",
     "peer_list * expiresAt *": "most peers have none, and sort as one",
+    "peer_list * name *": "not indexed",
+    "person_list * createdAt *": "not indexed",
 }
 
 QUERIES = glob.glob(os.path.join(ROOT, "sql/queries/console/*.sql"))
@@ -58,27 +60,30 @@ MIGRATIONS = glob.glob(os.path.join(ROOT, "sql/migrations/console/*.sql"))
 
 def compose(text, part_where, key, tie, direction):
     """As db/list.c joins the parts of a list."""
-    return (text.replace("{where}", part_where or "1 = 1").replace("{key}", key or "0")
-            .replace("{order}", f"{key} {direction}, {tie} {direction}"))
+    order = ", ".join(f"{column.strip()} {direction}" for column in (key, *tie.split(","))) if key else ""
+    return text.replace("{where}", part_where or "1 = 1").replace("{key}", key or "0").replace("{order}", order)
 
 
 def list_statements(block, text, parts):
     sorts = [part for part in parts if part[0] == "sort"] if "{order}" in text else [None]
     for _, filter_name, _, condition in [(None, "-", None, None)] + [p for p in parts if p[0] == "filter"]:
+        if not set(re.findall(r"\b([a-z]\w*)\.", condition or "")) <= set(aliases(f"{text} {condition}")):
+            continue  # of the list's other statements: it names a table that this one has not
         for sort in sorts:
             if not sort:
-                yield f"{block.name} {filter_name}", compose(text, condition, None, None, None), False
+                yield f"{block.name} {filter_name}", compose(text, condition, None, None, None)
                 continue
             key, tie = (piece.strip() for piece in sort[3].split(";"))
             for direction, sign in (("ASC", ">"), ("DESC", "<")):
-                for after in ("", f"({key}, {tie}) {sign} (:after_key, :after_id)"):
+                behind = [f"({key}, {tie}) {sign} (:after_key, :after_id)"] if "," not in tie else []
+                for after in ["", *behind]:
                     where = " AND ".join(filter(None, (f"({condition})" if condition else "", after)))
                     name = f"{block.name} {filter_name} {sort[1]} {direction.lower()}{' after' if after else ''}"
-                    yield name, compose(text, where, key, tie, direction), True
+                    yield name, compose(text, where, key, tie, direction)
 
 
 def statements(engine):
-    """(name, text, whether it is a sorted page) of everything the Console may say."""
+    """(name, text) of everything the Console may say."""
     blocks = [block for path in sorted(QUERIES) for block in sqlgen.read_blocks(path)]
     by_name = {block.name: block for block in blocks if "@postgres" not in block.words}
     own = {block.name: block for block in blocks if "@postgres" in block.words}
@@ -89,9 +94,14 @@ def statements(engine):
             parts = by_name[block.like].parts if block.like else block.parts
             made = list_statements(block, text, parts)
         else:
-            made = [(block.name, text, False)]
-        for name, whole, paged in made:
-            yield name, whole if special or engine == "sqlite" else sqlgen.postgres_query(whole), paged
+            made = [(block.name, text)]
+        for name, whole in made:
+            yield name, whole if special or engine == "sqlite" else sqlgen.postgres_query(whole)
+
+
+def is_page(text):
+    """It may walk an index in its order, as it ends with the page."""
+    return re.search(r"ORDER BY .+ LIMIT ", text)
 
 
 def values(text, params):
@@ -101,7 +111,7 @@ def values(text, params):
 
 
 def said(engine, named):
-    return [(name, text if engine == "sqlite" else sqlgen.postgres_query(text), paged) for name, text, paged in named]
+    return [(name, text if engine == "sqlite" else sqlgen.postgres_query(text)) for name, text in named]
 
 
 def aliases(text):
@@ -120,11 +130,11 @@ class Sqlite:
                         .fetchall() for row in self.db.execute(f"PRAGMA index_list({table})") if row[4]}
 
     def faults(self, named):
-        for name, text, paged in named:
+        for name, text in named:
             params = []
             numbered = sqlgen.numbered(text, params, "?")
             lines = [row[3] for row in self.db.execute(f"EXPLAIN QUERY PLAN {numbered}", values(text, params))]
-            yield name, list(self.judge(aliases(text), lines, paged))
+            yield name, list(self.judge(aliases(text), lines, is_page(text)))
 
     def make(self, text, _):
         self.db.executescript(text)
@@ -152,6 +162,11 @@ class Postgres:
             database.sql(text)
         database.sql("SET session_replication_role = replica;" +  # references are not followed
                      "".join(map(self.fill, self.big_tables())) + "ANALYZE;")
+        self.columns = dict(line.split("|") for line in database.sql(
+            "SELECT attname, min(format_type(atttypid, NULL)) FROM pg_attribute WHERE attnum > 0 AND attrelid IN "
+            "(SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r') "
+            "GROUP BY attname HAVING count(DISTINCT atttypid) = 1"
+        ).splitlines())
         self.partial = set(database.sql("SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid "
                                         "WHERE i.indpred IS NOT NULL").splitlines())
 
@@ -179,6 +194,14 @@ class Postgres:
             values.append(value if needed == "t" else f"CASE WHEN i % 10 = 0 THEN {value} END")
         return f"INSERT INTO {table} ({', '.join(names)}) SELECT {', '.join(values)} FROM generate_series(1, {rows}) i;"
 
+    def prepare(self, number, text):
+        """The program gives each parameter its field's type; here it has that of the column of its name.
+        https://www.postgresql.org/docs/15/sql-prepare.html"""
+        params = []
+        text = sqlgen.numbered(text, params, "$")
+        types = ", ".join("bigint" if name == "now" else self.columns.get(name, "unknown") for name in params)
+        return f"PREPARE s{number} {f'({types})' if types else ''} AS {text};"
+
     DEFAULTS = {"bigint": "1", "integer": "1", "bytea": "'\\x00'", "text": "'ab'"}
 
     def arguments(self, prepared, named):
@@ -186,7 +209,7 @@ class Postgres:
         types = self.database.sql("\n".join(prepared) + "\nSELECT name, array_to_string(parameter_types, ',') "
                                   "FROM pg_prepared_statements;")
         types = dict(line.split("|") for line in types.splitlines())
-        for number, (_, text, _) in enumerate(named):
+        for number, (_, text) in enumerate(named):
             params = []
             sqlgen.numbered(text, params, "$")
             given = zip(values(text, params), filter(None, types[f"s{number}"].split(",")))
@@ -195,14 +218,14 @@ class Postgres:
 
     def faults(self, named):
         named = list(named)
-        prepared = [f"PREPARE s{number} AS {sqlgen.numbered(text, [], '$')};" for number, (_, text, _) in enumerate(named)]
+        prepared = [self.prepare(number, text) for number, (_, text) in enumerate(named)]
         script = ["SET enable_seqscan = off; SET plan_cache_mode = force_custom_plan; SET jit = off;", *prepared]
         script += [f"\\echo ==\nEXPLAIN (FORMAT JSON) EXECUTE s{number}{args};"
                    for number, args in enumerate(self.arguments(prepared, named))]
         answers = re.split(r"^==\n", self.database.sql("\n".join(script)), flags=re.M)[1:]
         assert len(answers) == len(named)
-        for (name, _, paged), answer in zip(named, answers):
-            yield name, list(self.judge(json.loads(answer)[0]["Plan"], paged, False))
+        for (name, text), answer in zip(named, answers):
+            yield name, list(self.judge(json.loads(answer)[0]["Plan"], is_page(text), False))
 
     def judge(self, node, paged, sorted_above, heap=None):
         """https://www.postgresql.org/docs/15/using-explain.html"""
@@ -242,17 +265,17 @@ def test_every_exception_is_needed(stack, tmp_path, postgres):
 
 
 PLANTED = [
-    ("a scan", "SELECT id FROM peers WHERE endpoint = :endpoint", False),
-    ("a count", "SELECT COUNT(*) AS n FROM peers", False),
-    ("a sort", "SELECT id FROM peers ORDER BY etag, id LIMIT :limit", True),
-    ("a middle", "SELECT id FROM searched WHERE name LIKE :q ESCAPE '\\'", False),
-    ("an update", "UPDATE peers SET etag = 0 WHERE endpoint = :endpoint", False),
+    ("a scan", "SELECT id FROM peers WHERE endpoint = :endpoint"),
+    ("a count", "SELECT COUNT(*) AS n FROM peers"),
+    ("a sort", "SELECT id FROM peers ORDER BY etag, id LIMIT :limit"),
+    ("a middle", "SELECT id FROM searched WHERE name LIKE :q ESCAPE '\\'"),
+    ("an update", "UPDATE peers SET etag = 0 WHERE endpoint = :endpoint"),
 ]
 HARMLESS = [
-    ("a beginning", "SELECT id FROM searched WHERE name LIKE :q_start ESCAPE '\\'", False),
-    ("a look-up", "SELECT id FROM peers WHERE public_key = :public_key", False),
-    ("a walk", "SELECT id FROM peers ORDER BY issued_at, id LIMIT :limit", True),
-    ("a small table", "SELECT value FROM settings WHERE value = :value", False),
+    ("a beginning", "SELECT id FROM searched WHERE name LIKE :q_start ESCAPE '\\'"),
+    ("a look-up", "SELECT id FROM peers WHERE public_key = :public_key"),
+    ("a walk", "SELECT id FROM peers ORDER BY issued_at, id LIMIT :limit"),
+    ("a small table", "SELECT value FROM settings WHERE value = :value"),
 ]
 
 
