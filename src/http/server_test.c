@@ -9,7 +9,6 @@
 
 #include "base/test.h"
 #include "http/cert.h"
-#include "http/limit.h"
 #include "http/server.h"
 #include "http/stream.h"
 
@@ -306,26 +305,6 @@ TEST(pins_of_made_certificates)
 	assert_fails(cert_pin("nonsense", &pin, &err), &err, REASON_CONFIG);
 }
 
-TEST(buckets_per_source)
-{
-	scoped(limiter_freep) struct limiter *limiter = limiter_new(64, 2, 3);
-	struct cidr a = { .family = IP_V4, .bits = 32, .addr = { 1 } }, b = a;
-	struct cidr six = { .family = IP_V6, .bits = 128, .addr = { 0x20 } }, same64 = six;
-
-	b.addr[0] = 2;
-	same64.addr[15] = 9;
-	for (int i = 0; i < 3; i++)
-		assert_true(limiter_take(limiter, &a, 1000));
-	assert_false(limiter_take(limiter, &a, 1000));
-	assert_true(limiter_take(limiter, &b, 1000));
-	assert_int_equal(limiter_wait_s(limiter, &a, 1000), 1);
-	assert_true(limiter_take(limiter, &a, 1000 + USEC_PER_SEC / 2));
-	assert_false(limiter_take(limiter, &a, 1000 + USEC_PER_SEC / 2));
-	for (int i = 0; i < 3; i++)
-		assert_true(limiter_take(limiter, &six, 1000));
-	assert_false(limiter_take(limiter, &same64, 1000));
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -334,7 +313,6 @@ int main(void)
 		cmocka_unit_test_teardown(a_full_pool_says_so, stop),
 		cmocka_unit_test_teardown(a_chunked_body_over_the_limit, stop),
 		cmocka_unit_test(pins_of_made_certificates),
-		cmocka_unit_test(buckets_per_source),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
