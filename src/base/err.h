@@ -177,6 +177,14 @@ int err_context(struct err *err, int r, const char *fmt, ...)
 		taken_;                         \
 	})
 
+/** The same of a file descriptor: -1 stays behind. */
+#define TAKE_FD(fd)               \
+	__extension__({           \
+		int taken_ = (fd); \
+		(fd) = -1;        \
+		taken_;           \
+	})
+
 /** From free_fn(T *) makes free_fn##p(T **), for scoped(). free_fn accepts NULL. */
 #define DEFINE_FREEP(type, free_fn)               \
 	static inline void free_fn##p(type **ptr) \

@@ -55,3 +55,23 @@ int http_listen(const char *address, uint16_t port, int *ret_fd, struct err *err
 	fd = -1;
 	return 0;
 }
+
+bool http_listens_at(int fd, const char *address, uint16_t port)
+{
+	struct sockaddr_storage at = { 0 };
+	socklen_t len = sizeof at;
+	struct cidr have, want = { .family = IP_V6, .bits = 128 };
+	uint16_t have_port;
+
+	if (getsockname(fd, (struct sockaddr *)&at, &len) < 0 ||
+		!cidr_from_sockaddr((struct sockaddr *)&at, &have))
+		return false;
+	have_port = at.ss_family == AF_INET6 ? ((const struct sockaddr_in6 *)&at)->sin6_port
+					     : ((const struct sockaddr_in *)&at)->sin_port;
+	if (!address[0]) /* "::", or "0.0.0.0" where there is no IPv6 */
+		want.family = have.family;
+	else if (!cidr_parse_address(span_of(address), &want))
+		return false;
+	want.bits = have.bits;
+	return ntohs(have_port) == port && cidr_equal(&have, &want);
+}

@@ -53,6 +53,9 @@ struct http_conf {
  * in use, or not ours; the message says which. */
 int http_listen(const char *address, uint16_t port, int *ret_fd, struct err *err) must_check;
 
+/** Whether `fd` is such a socket for this address and port. */
+bool http_listens_at(int fd, const char *address, uint16_t port);
+
 /** Starts serving; `app` and `conf` are copied, what they point at is not. */
 int http_server_start(const struct http_conf *conf, const struct http_app *app,
 	struct http_server **ret_server, struct err *err) must_check;

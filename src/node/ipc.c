@@ -1,12 +1,21 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include <assert.h>
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
+#include "base/time.h"
+#include "base/utf8.h"
 #include "log/log.h"
 #include "node/ipc.h"
+
+enum { MALFORMED_MAX = 64 };
+
+/* 9999-12-31T23:59:59.999999Z: later ones have no date in RFC 3339 */
+static const int64_t expires_max_us = INT64_C(253402300799999999);
 
 static_assert(sizeof(struct ipc_head) == 120, "ipc_head has padding, which would travel");
 static_assert(sizeof(struct ipc_batch) + IPC_PIECE_OPS * sizeof(struct ipc_op) <= IPC_MAX,
@@ -96,78 +105,125 @@ int ipc_send_fd(int fd, const struct ipc_head *head, const void *body, size_t le
 	return sent(sendmsg(fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL));
 }
 
-static int passed_fd(struct msghdr *msg)
+int ipc_passed_fd(struct msghdr *msg)
 {
-	int fd = -1;
+	int only = -1, fd;
+	size_t n = 0;
 
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c))
-		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
-			c->cmsg_len == CMSG_LEN(sizeof fd))
-			memcpy(&fd, CMSG_DATA(c), sizeof fd);
-	return fd;
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t at = CMSG_LEN(0); at + sizeof fd <= c->cmsg_len; at += sizeof fd) {
+			memcpy(&fd, (const char *)c + at, sizeof fd);
+			closep(&only);
+			only = n++ == 0 ? fd : -1;
+			if (n > 1)
+				close(fd);
+		}
+	}
+	return only;
+}
+
+/* A gate that has been taken over may send anything, as often as it likes. */
+static void log_malformed(size_t bytes)
+{
+	static int64_t logged_us;
+	int64_t now = time_monotonic_us();
+
+	if (logged_us && now - logged_us < USEC_PER_SEC)
+		return;
+	logged_us = now;
+	log_error("a malformed message between gate and keeper was dropped",
+		LOG_INT("bytes", bytes));
+}
+
+/* An empty packet reads like the end of the socket, and whoever is at the other one can send some. */
+static bool is_gone(int fd)
+{
+	struct pollfd poll_fd = { .fd = fd, .events = POLLRDHUP };
+
+	return poll(&poll_fd, 1, 0) != 0;
+}
+
+static bool head_ok(const struct ipc_head *head, ssize_t n, int flags)
+{
+	return (size_t)n >= sizeof *head && !(flags & MSG_TRUNC) && head->version == IPC_VERSION &&
+	       head->type > 0 && head->type < IPC_N_TYPES;
 }
 
 int ipc_receive(int fd, void *buf, struct ipc_message *ret_message)
 {
 	struct ipc_message message = { 0 };
-	char control[CMSG_SPACE(sizeof(int))];
+	/* room for two, so that a second one is seen, and closed */
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(2 * sizeof(int))];
 	struct iovec iov[] = { { &message.head, sizeof message.head }, { buf, IPC_MAX } };
-	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 2, .msg_control = control,
-		.msg_controllen = sizeof control };
 
-	ssize_t n;
+	for (int i = 0; i < MALFORMED_MAX; i++) {
+		struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 2, .msg_control = control,
+			.msg_controllen = sizeof control };
+		ssize_t n = recvmsg(fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
-	for (;;) {
-		n = recvmsg(fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 		if (n < 0)
 			return errno == EAGAIN || errno == EINTR ? 0 : -1;
-		if (n == 0)
+		message.fd = ipc_passed_fd(&msg);
+		if (n == 0 && is_gone(fd))
 			return -1;
-		message.fd = passed_fd(&msg);
-		if ((size_t)n >= sizeof message.head && !(msg.msg_flags & MSG_TRUNC) &&
-			message.head.version == IPC_VERSION && message.head.type > 0 &&
-			message.head.type < IPC_N_TYPES)
-			break;
-		log_error("a malformed message between gate and keeper was dropped",
-			LOG_INT("bytes", n));
+		if (head_ok(&message.head, n, msg.msg_flags)) {
+			message.len = (size_t)n - sizeof message.head;
+			message.body = buf;
+			*ret_message = message;
+			return 1;
+		}
 		closep(&message.fd);
-		msg.msg_controllen = sizeof control;
+		log_malformed((size_t)n);
 	}
-	message.len = (size_t)n - sizeof message.head;
-	message.body = buf;
-	*ret_message = message;
-	return 1;
+	return 0;
 }
 
+/* Ends, and is UTF-8: it goes into the store, and from there into JSON. */
 static bool text_ok(const char *text, size_t size)
 {
-	return memchr(text, 0, size) != NULL;
+	const char *end = memchr(text, 0, size);
+
+	return end && utf8_ok((struct span){ text, (size_t)(end - text) });
+}
+
+static bool expiry_ok(int64_t us)
+{
+	return us >= 0 && us <= expires_max_us;
 }
 
 static bool families_ok(const uint8_t *families, unsigned n)
 {
+	if (n > 2 || (n == 2 && families[0] == families[1]))
+		return false;
 	for (unsigned i = 0; i < n; i++)
 		if (families[i] != IP_V4 && families[i] != IP_V6)
 			return false;
-	return n <= 2 && !(n == 2 && families[0] == families[1]);
+	return true;
 }
 
 static bool address_ok(const struct cidr *address)
 {
-	return (address->family == IP_V4 || address->family == IP_V6) &&
-	       address->bits == cidr_full_bits(address);
+	struct cidr clean;
+
+	if ((address->family != IP_V4 && address->family != IP_V6) ||
+		address->bits != cidr_full_bits(address))
+		return false;
+	clean = cidr_network(address); /* nothing behind an IPv4 address: structs are compared */
+	return cidr_equal(&clean, address);
 }
 
 static bool put_ok(const struct ipc_put *put)
 {
-	if (put->n_addresses > 2 || !families_ok(put->families, put->n_families > 2 ? 3 : put->n_families))
+	if (put->n_addresses > 2 || !families_ok(put->families, put->n_families))
 		return false;
 	for (unsigned i = 0; i < put->n_addresses; i++)
 		if (!address_ok(&put->address[i]))
 			return false;
 	return text_ok(put->label, sizeof put->label) && put->suspended <= 1 &&
-	       put->generation >= 0 && put->expires_us >= 0 && put->keepalive >= 0 &&
-	       put->keepalive <= 65535;
+	       put->keeps_preshared_key <= 1 && put->generation >= 0 &&
+	       expiry_ok(put->expires_us) && put->keepalive >= 0 && put->keepalive <= 65535;
 }
 
 static bool batch_ok(const struct ipc_message *m)
@@ -189,7 +245,7 @@ static bool batch_ok(const struct ipc_message *m)
 static bool drift_act_ok(const struct ipc_drift_act *act)
 {
 	return word_text(node_drift_act_words, act->action) && act->generation >= 0 &&
-	       act->expires_us >= 0 && text_ok(act->label, sizeof act->label);
+	       expiry_ok(act->expires_us) && text_ok(act->label, sizeof act->label);
 }
 
 static bool prefix_ok(const struct cidr *prefix)
@@ -207,7 +263,7 @@ static bool checkpoint_ok(const struct ipc_checkpoint *in)
 	       in->entry_len <= sizeof in->entry && in->succeeds <= 1;
 }
 
-bool ipc_request_ok(const struct ipc_message *m)
+static bool request_ok(const struct ipc_message *m)
 {
 	const struct ipc_api_key_add *key = m->body;
 	const struct ipc_create *create = m->body;
@@ -215,7 +271,8 @@ bool ipc_request_ok(const struct ipc_message *m)
 	const struct ipc_range *range = m->body;
 	unsigned type = m->head.type;
 
-	if (type >= IPC_N_TYPES || !(requests[type].flags & R_REQUEST) ||
+	/* an answer goes to a number */
+	if (m->head.id == 0 || type >= IPC_N_TYPES || !(requests[type].flags & R_REQUEST) ||
 		m->len < requests[type].size ||
 		(type != IPC_BATCH && m->len != requests[type].size) ||
 		!prefix_ok(&m->head.origin.source) ||
@@ -227,7 +284,7 @@ bool ipc_request_ok(const struct ipc_message *m)
 	case IPC_COUNTERS:
 		return range->after >= 0 && range->offset >= 0 && range->limit >= 0;
 	case IPC_CREATE:
-		return create->n_families <= 2 && create->expires_us >= 0 &&
+		return expiry_ok(create->expires_us) &&
 		       families_ok(create->families, create->n_families);
 	case IPC_PUT: return put_ok(m->body);
 	case IPC_END: return ((const struct ipc_end *)m->body)->generation >= 0;
@@ -238,4 +295,13 @@ bool ipc_request_ok(const struct ipc_message *m)
 	case IPC_CHECKPOINT: return checkpoint_ok(m->body);
 	default: return true;
 	}
+}
+
+bool ipc_request_ok(const struct ipc_message *message)
+{
+	bool ok = request_ok(message);
+
+	if (!ok)
+		log_malformed(message->len);
+	return ok;
 }

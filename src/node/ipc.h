@@ -24,6 +24,8 @@
 #include "node/conf.h"
 #include "node/metrics.h"
 
+struct msghdr;
+
 enum {
 	IPC_VERSION = 2,
 	IPC_MAX = 60 * 1024,
@@ -348,8 +350,12 @@ int ipc_send(int fd, const struct ipc_head *head, const void *body, size_t len, 
 int ipc_send_fd(int fd, const struct ipc_head *head, const void *body, size_t len, int passed)
 	must_check;
 
-/** Receives one packet into `buf` (IPC_MAX bytes). 1: there is one, well-formed; 0: none waits; negative:
- * the socket is gone. What is malformed is dropped with a log line. */
+/** The descriptor that came with a message, or -1. Where several came, all are closed. */
+int ipc_passed_fd(struct msghdr *msg);
+
+/** Receives one packet into `buf` (IPC_MAX bytes, aligned for any type). 1: there is one, well-formed; 0: none
+ * waits, or so many were malformed that others should have their turn; negative: the socket is gone. What is
+ * malformed is dropped with a log line. */
 int ipc_receive(int fd, void *buf, struct ipc_message *ret_message) must_check;
 
 /** Whether a request's body has its type's size and sense; for what comes from the gate. */

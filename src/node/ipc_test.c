@@ -10,10 +10,14 @@ static _Alignas(16) uint8_t body[IPC_MAX];
 
 static bool ok(unsigned type, size_t len)
 {
-	struct ipc_message message = { .head = { .version = IPC_VERSION, .type = (uint16_t)type },
+	struct ipc_message message = { .head = { .version = IPC_VERSION, .type = (uint16_t)type, .id = 1 },
 		.body = body, .len = len };
+	bool one = ipc_request_ok(&message);
 
-	return ipc_request_ok(&message);
+	/* an answer goes to a number */
+	message.head.id = 0;
+	assert_false(ipc_request_ok(&message));
+	return one;
 }
 
 static struct ipc_batch *piece(uint32_t total, uint32_t first, uint32_t n)

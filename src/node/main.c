@@ -7,9 +7,8 @@
  * here, before anything secret was loaded: a new gate never inherits the keeper's memory.
  */
 #include <errno.h>
-#include <getopt.h>
+#include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -24,6 +23,7 @@
 #include "node/gate/gate.h"
 #include "node/keeper/keeper.h"
 #include "node/logging.h"
+#include "node/sockets.h"
 #include "node/usage.h"
 
 enum { KEEPER, GATE, N_CHILDREN };
@@ -40,29 +40,65 @@ struct child {
 static struct child children[N_CHILDREN] = { [KEEPER] = { .name = "keeper" },
 	[GATE] = { .name = "gate" } };
 
-static int run_child(int which, const struct command_line *line)
+static int run_child(int which, const struct command_line *line, pid_t parent)
 {
 	sigset_t none;
 
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent) /* it died before that */
+		return EXIT_FAILURE;
 	prctl(PR_SET_NAME, which == KEEPER ? "wgk-keeper" : "wgk-gate");
 	close(children[!which].fd);
-	if (which == KEEPER)
-		return keeper_main(line, children[KEEPER].fd, children[GATE].pid != 0);
-	logging_leave();
-	usage_close(&usage_of_main);
-	return gate_main(children[GATE].fd);
+	if (which == GATE) {
+		sockets_leave();
+		logging_leave();
+		usage_close(&usage_of_main);
+		return gate_main(children[GATE].fd);
+	}
+	return keeper_main(line, children[KEEPER].fd);
+}
+
+static int make_pair(void)
+{
+	int ends[2], size = SOCKET_BYTES;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) {
+		log_error("no socketpair", LOG_INT("errno", errno));
+		return -1;
+	}
+	for (int i = 0; i < N_CHILDREN; i++) {
+		children[i].fd = ends[i];
+		(void)setsockopt(ends[i], SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+	}
+	return 0;
+}
+
+/* A child can shut the pair down, which ends it for all. Then both begin anew. */
+static void check_pair(void)
+{
+	struct pollfd end = { .fd = children[KEEPER].fd };
+
+	if (poll(&end, 1, 0) <= 0 || !(end.revents & (POLLHUP | POLLERR)))
+		return;
+	log_error("the connection between keeper and gate was cut; both are started again");
+	for (int i = 0; i < N_CHILDREN; i++) {
+		if (children[i].pid)
+			kill(children[i].pid, SIGKILL);
+		close(children[i].fd);
+	}
+	if (make_pair() < 0)
+		_exit(EXIT_FAILURE);
 }
 
 static void start(int which, const struct command_line *line)
 {
 	struct child *child = &children[which];
-	pid_t pid = fork();
+	pid_t self = getpid(), pid = fork();
 
 	if (pid == 0)
-		_exit(run_child(which, line));
+		_exit(run_child(which, line, self));
 	if (pid < 0) {
 		log_error("fork failed", LOG_STR("child", child->name), LOG_INT("errno", errno));
 		child->restart_us = time_monotonic_us() + USEC_PER_SEC;
@@ -111,6 +147,7 @@ static int reap(bool stopping)
 			LOG_INT("status", WIFEXITED(status) ? WEXITSTATUS(status) : 0),
 			LOG_INT("signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0));
 		plan_restart(child);
+		check_pair();
 	}
 	return result;
 }
@@ -175,17 +212,15 @@ static int supervise(const struct command_line *line, const sigset_t *signals)
 
 static int serve(const struct command_line *line)
 {
-	int ends[2], size = SOCKET_BYTES;
 	sigset_t signals;
+	struct err err;
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) {
-		log_error("no socketpair", LOG_INT("errno", errno));
-		return 1;
+	if (sockets_open(&err) < 0) {
+		log_error("wgkeeper-node cannot start", LOG_ERR(&err));
+		return EXIT_FAILURE;
 	}
-	for (int i = 0; i < N_CHILDREN; i++) {
-		children[i].fd = ends[i];
-		(void)setsockopt(ends[i], SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
-	}
+	if (make_pair() < 0)
+		return EXIT_FAILURE;
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGCHLD);
 	sigaddset(&signals, SIGTERM);

@@ -55,6 +55,8 @@ void answer(struct keeper *k, uint64_t id, uint32_t flags, const void *body, siz
 
 	if (!id)
 		return;
+	if (!(flags & IPC_MORE) && k->n_asked)
+		k->n_asked--;
 	if (!STAILQ_EMPTY(&k->outbox) ||
 		ipc_send(k->ipc_fd, &head, body, len, more, more_len) == 0)
 		keep(k, &head, body, len, more, more_len);

@@ -164,8 +164,10 @@ void bulk_take(struct keeper *k, const struct ipc_message *message, const struct
 	}
 	memcpy(g->ops + g->n, piece + 1, piece->n * sizeof *g->ops);
 	g->n += piece->n;
-	if (g->n < g->total)
+	if (g->n < g->total) {
+		k->n_asked--; /* one answer for all pieces */
 		return;
+	}
 	run(k, g, &message->head.origin, author);
 	bulk_forget(k);
 }

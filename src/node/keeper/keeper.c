@@ -14,7 +14,13 @@
 #include "node/keeper/scrape.h"
 #include "wg/link.h"
 
-enum { MESSAGES_A_TURN = 512, EVENTS = 8, GRACE_US = 5000000, HURRY_MS = 500 };
+enum {
+	MESSAGES_A_TURN = 512,
+	LEFT_OVER_MAX = 65536,
+	EVENTS = 8,
+	GRACE_US = 5000000,
+	HURRY_MS = 500,
+};
 
 static int watch(struct keeper *k, int fd, struct err *err)
 {
@@ -97,20 +103,11 @@ static void send_setup(struct keeper *k, bool with_socket)
 	free(setup);
 }
 
-/* The gate is new, or answers our own hello. It keeps a socket it has. */
+/* It keeps a socket it has. */
 static void greet(struct keeper *k, const struct ipc_message *hello)
 {
-	bool serving = (hello->head.flags & IPC_SERVING) != 0;
-	struct err err;
-
 	bulk_forget(k); /* of a gate that is gone */
-	if (!serving && k->listen_fd < 0 && keeper_listen(k, &err) < 0) {
-		log_error("the API cannot be served", LOG_ERR(&err));
-		k->stopping = true;
-		k->exit_status = KEEPER_EXIT_STORE; /* a new process still may bind any port */
-		return;
-	}
-	send_setup(k, !serving);
+	send_setup(k, !(hello->head.flags & IPC_SERVING));
 	scrape_setup(k, (hello->head.flags & IPC_METERING) != 0);
 }
 
@@ -154,10 +151,16 @@ static void take_message(struct keeper *k, const struct ipc_message *message)
 {
 	if (message->fd >= 0)
 		close(message->fd);
-	if (message->head.type == IPC_HELLO)
+	if (message->head.type == IPC_HELLO) {
 		greet(k, message);
-	else if (!ipc_request_ok(message))
-		refuse(k, message->head.id, REASON_INTERNAL, "a malformed request from the gate");
+		return;
+	}
+	k->n_asked += message->head.id != 0; /* until its answer() */
+	if (!ipc_request_ok(message))
+		refuse(k, message->head.id, REASON_INVALID_FIELD, "a malformed request");
+	else if (k->n_asked > KEEPER_ASKED_MAX)
+		refuse(k, message->head.id, REASON_BUSY,
+			"too many requests are waiting; try again");
 	else
 		take_request(k, message);
 }
@@ -189,7 +192,7 @@ static int hello(struct keeper *k, struct err *err)
 	struct ipc_message message;
 
 	/* what a predecessor left unread has been given up by the gate */
-	while (ipc_receive(k->ipc_fd, body, &message) > 0) {
+	for (int i = 0; i < LEFT_OVER_MAX && ipc_receive(k->ipc_fd, body, &message) > 0; i++) {
 		if (message.fd >= 0)
 			close(message.fd);
 		if (message.head.type == IPC_HELLO)
@@ -471,7 +474,7 @@ static int exit_for(const struct err *err)
 		       : KEEPER_EXIT_STORE;
 }
 
-int keeper_main(const struct command_line *line, int ipc_fd, bool gate_lives)
+int keeper_main(const struct command_line *line, int ipc_fd)
 {
 	struct keeper *k = malloc(sizeof *k);
 	struct err err;
@@ -480,7 +483,7 @@ int keeper_main(const struct command_line *line, int ipc_fd, bool gate_lives)
 	if (!k)
 		return KEEPER_EXIT_STORE;
 	init(k, ipc_fd);
-	r = keeper_start(k, line, gate_lives, &err);
+	r = keeper_start(k, line, &err);
 	if (r >= 0)
 		r = serve(k, &err);
 	status = r < 0 ? exit_for(&err) : k->exit_status;

@@ -141,7 +141,7 @@ struct keeper {
 	struct timestamp started_at;
 	char host[IPC_NAME_SIZE];
 	const char *cert_pem, *key_pem;
-	int listen_fd; /* -1: the gate has it */
+	int listen_fd;
 
 	/* the device */
 	struct wgdev *dev, *dead_dev; /* the latter is freed outside of its own events */
@@ -192,6 +192,7 @@ struct keeper {
 	STAILQ_HEAD(, outgoing) outbox;
 	size_t n_outbox;
 	STAILQ_HEAD(, lister) listers;
+	unsigned n_asked; /* requests that have no answer yet */
 
 	int epoll_fd, ipc_fd, timer_fd, signal_fd, link_fd;
 	int64_t timer_us; /* what the timer is set to */
@@ -203,14 +204,14 @@ enum {
 	KEEPER_EXIT_CONFIG = 78, /* EX_CONFIG: do not try again */
 	KEEPER_EXIT_STORE = 75,  /* EX_TEMPFAIL: start anew, verify, go on */
 	KEEPER_READ_AGE_US = 1000000,
+	KEEPER_ASKED_MAX = 8192, /* more than a gate ever asks at once */
 	TICKET_NOBODY = 0, /* nobody waits */
 	TICKET_SET = 1,    /* device_reconcile()'s own */
 	TICKET_FIRST = 2,
 };
 
-/** Everything, until told to stop. `gate_lives`: the gate of an earlier keeper is there, and has the
- * listening socket. Returns the process' exit status. */
-int keeper_main(const struct command_line *line, int ipc_fd, bool gate_lives);
+/** Everything, until told to stop. Returns the process' exit status. */
+int keeper_main(const struct command_line *line, int ipc_fd);
 
 /** The loop's eye on the device's descriptor. */
 void keeper_watch_device(struct keeper *k);
@@ -220,12 +221,8 @@ void keeper_unwatch_device(struct keeper *k);
  * start.c
  */
 
-/** Opens configuration, keys, store, and the socket unless the gate has it. */
-int keeper_start(struct keeper *k, const struct command_line *line, bool gate_lives,
-	struct err *err) must_check;
-
-/** Opens the listening socket of the configuration. */
-int keeper_listen(struct keeper *k, struct err *err) must_check;
+/** Opens configuration, keys, store and socket. */
+int keeper_start(struct keeper *k, const struct command_line *line, struct err *err) must_check;
 
 /** Keeps CAP_NET_ADMIN and nothing else. */
 int keeper_drop_privileges(struct err *err) must_check;

@@ -2,10 +2,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "http/server.h"
 #include "log/log.h"
 #include "node/keeper/scrape.h"
 #include "node/keeper/top.h"
+#include "node/sockets.h"
 
 enum {
 	RECORDS_A_MESSAGE = (IPC_MAX - sizeof(struct ipc_meta)) / sizeof(struct peer_metrics),
@@ -150,9 +150,10 @@ void scrape_listen(struct keeper *k)
 {
 	struct err err;
 
-	if (!k->conf.metrics_port || k->metrics_fd >= 0)
+	if (!k->conf.metrics_port)
 		return;
-	if (http_listen(k->conf.metrics_bind, (uint16_t)k->conf.metrics_port, &k->metrics_fd, &err) < 0)
+	if (sockets_listen(LISTENER_METRICS, k->conf.metrics_bind, (uint16_t)k->conf.metrics_port,
+		    &k->metrics_fd, &err) < 0)
 		log_error("the metrics cannot be served; everything else is", LOG_ERR(&err));
 }
 
@@ -161,8 +162,6 @@ void scrape_setup(struct keeper *k, bool serving)
 	struct ipc_head head = { .version = IPC_VERSION, .type = IPC_METRICS_SETUP };
 	struct ipc_metrics_setup setup = { 0 }; /* a digest of zeros is no token's */
 
-	if (!serving)
-		scrape_listen(k);
 	if (!serving && k->metrics_fd < 0)
 		return;
 	snprintf(setup.interface, sizeof setup.interface, "%s", k->conf.interface);

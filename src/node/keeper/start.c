@@ -6,10 +6,10 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include "http/server.h"
 #include "log/log.h"
 #include "node/keeper/scrape.h"
 #include "node/logging.h"
+#include "node/sockets.h"
 #include "wg/link.h"
 
 enum { CONFIG_ARENA = 8 * 1024 * 1024, PATH_SIZE = 512 };
@@ -137,13 +137,7 @@ static int check_overlap(struct keeper *k, struct err *err)
 	return 0;
 }
 
-int keeper_listen(struct keeper *k, struct err *err)
-{
-	return http_listen(k->conf.bind, (uint16_t)k->conf.port, &k->listen_fd, err);
-}
-
-int keeper_start(struct keeper *k, const struct command_line *line, bool gate_lives,
-	struct err *err)
+int keeper_start(struct keeper *k, const struct command_line *line, struct err *err)
 {
 	int r;
 
@@ -166,10 +160,10 @@ int keeper_start(struct keeper *k, const struct command_line *line, bool gate_li
 		r = offers_read(k, err);
 	if (r >= 0)
 		r = open_store(k, line->accept_subnet_change, err);
-	/* a living gate has the socket already */
-	if (r >= 0 && !gate_lives)
-		r = keeper_listen(k, err);
-	if (r >= 0 && !gate_lives)
+	if (r >= 0)
+		r = sockets_listen(LISTENER_API, k->conf.bind, (uint16_t)k->conf.port,
+			&k->listen_fd, err);
+	if (r >= 0)
 		scrape_listen(k);
 	return r;
 }
