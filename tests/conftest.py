@@ -78,7 +78,7 @@ def wan(stack):
 def make_node(stack, wan, tmp_path):
     """make_node(number, *init options): a node at 198.51.NUMBER.1 behind `wan`."""
 
-    def make(number=1, *options, start=True):
+    def make(number=1, *options, start=True, build=None):
         ns = netns.Namespace(f"n{number}")
         stack.callback(ns.remove)
         netns.link(ns, "wan0", [f"198.51.{number}.1/24"], wan, f"n{number}", [f"198.51.{number}.254/24"])
@@ -88,7 +88,7 @@ def make_node(stack, wan, tmp_path):
         device = wireguard.Device(ns, interface, str(tmp_path))
         stack.callback(device.stop)
         made = node.Node(ns, str(tmp_path / f"node{number}"), interface,
-                         options or ("--subnet", f"10.{60 + number}.0.0/26"), device)
+                         options or ("--subnet", f"10.{60 + number}.0.0/26"), device, build)
         stack.callback(made.stop)
         return made.start() if start else made
 

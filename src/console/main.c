@@ -194,8 +194,8 @@ static int start(struct console *c, struct http_server **ret_server, struct err 
 		.arena_size = REQUEST_ARENA, .admit = admit,
 		.authenticate = session_authenticate, .authorize = session_authorize,
 		.dispatch = dispatch, .done = log_request };
-	struct http_conf conf = { .threads = SERVER_THREADS, .max_connections = CONNECTIONS,
-		.trusted_proxies = &c->conf.trusted_proxies, .idle_s = 60, .head_s = 10 };
+	struct http_conf conf = { .threads = SERVER_THREADS, .crowd = { .max = CONNECTIONS },
+		.trusted_proxies = &c->conf.trusted_proxies, .idle_s = 60 };
 	int r = open_store(c, err);
 
 	c->events = events_new();

@@ -17,6 +17,7 @@
 #include "base/sbuf.h"
 
 struct http_server;
+struct http_guest;
 struct MHD_Connection;
 struct http_stream;
 
@@ -77,6 +78,7 @@ struct http_request {
 	void *query, *in, *out; /* of the row's types, zeroed; NULL where it has none */
 	struct span body;
 	void *caller; /* set by the app's `authenticate` */
+	struct http_guest *guest; /* whose connection it came on */
 	int64_t started_us, answered_us; /* monotonic: head read; answer handed on, or 0 */
 
 	/* the answer */
@@ -101,6 +103,9 @@ struct http_request {
 	bool suspended, answered;
 	struct http_request *next, **prev;
 };
+
+/** Whether the client has shown a certificate of the authority it was asked for. */
+bool http_has_certificate(const struct http_request *req);
 
 /** The first value of a header of the request, or NULL. Valid as long as the request. */
 const char *http_header(const struct http_request *req, const char *name);

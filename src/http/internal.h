@@ -3,6 +3,7 @@
 
 /* What the files of the server share. */
 
+#include <gnutls/gnutls.h>
 #include <microhttpd.h>
 #include <pthread.h>
 
@@ -11,9 +12,26 @@
 /* How far a request is. */
 enum phase { PHASE_HEAD, PHASE_BODY, PHASE_DISCARD, PHASE_HANDLER, PHASE_ANSWER };
 
+/* How far a connection is. */
+enum step {
+	STEP_TLS,  /* in its handshake */
+	STEP_HEAD, /* a request's head is on its way */
+	STEP_BODY, /* a body is */
+	STEP_BUSY, /* it is ours: a handler works, or the answer goes out */
+	STEP_IDLE, /* kept, and nothing of a next request has come */
+};
+
 struct connection {
+	struct http_server *server;
 	int fd;
-	_Atomic int64_t head_since_us; /* waiting for a request's head since; 0: has one */
+	struct http_guest guest;
+	gnutls_session_t session; /* NULL: plain */
+	uint64_t source, wide;    /* the beginnings of its address that count */
+	_Atomic int step;         /* enum step */
+	_Atomic int64_t since_us; /* in this step */
+	_Atomic uint64_t body_bytes;
+	_Atomic uint64_t received; /* when it became idle: bytes of TCP */
+	bool has_key, closing;
 	struct connection *next, **prev;
 };
 
@@ -21,13 +39,34 @@ struct http_server {
 	struct MHD_Daemon *daemon;
 	struct http_app app;
 	const struct list *trusted_proxies;
-	unsigned head_s;
+	struct http_crowd crowd;
+	struct http_pace pace;
+	int64_t reaped_us;
 	bool external, stopping;
-	pthread_mutex_t lock; /* the two lists, and `stopping` */
+	pthread_mutex_t lock; /* the two lists, what counts them, and `stopping` */
 	struct http_request *requests;
-	struct connection *connections;
-	unsigned n_requests;
+	struct connection *connections; /* the newest first */
+	unsigned n_requests, n_connections, n_closing;
+	_Atomic unsigned n_shaking; /* in their handshake */
 };
+
+/*
+ * connection.c
+ */
+
+/** For libmicrohttpd: MHD_AcceptPolicyCallback, MHD_OPTION_NOTIFY_CONNECTION. */
+enum MHD_Result connection_admit(void *ctx, const struct sockaddr *address, socklen_t len);
+void connection_changed(void *ctx, struct MHD_Connection *connection, void **slot,
+	enum MHD_ConnectionNotificationCode what);
+
+struct connection *connection_of(struct MHD_Connection *connection);
+
+/** The connection is at this step from now on. */
+void connection_step(struct connection *conn, enum step step);
+void connection_body(struct connection *conn, size_t bytes);
+
+/** Somebody has shown a key on it. */
+void connection_has_key(struct http_server *server, struct connection *conn);
 
 /** Finds the row for req->method and req->path and fills req->param. REASON_NOT_FOUND;
  * REASON_METHOD_NOT_ALLOWED (with the Allow header set). */

@@ -4,10 +4,19 @@
 
 #include "http/internal.h"
 #include "http/stream.h"
+#include "http/tls.h"
 #include "json/read.h"
 #include "json/write.h"
 
 enum { PULL_BYTES = 16 * 1024 };
+
+bool http_has_certificate(const struct http_request *req)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(req->connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+
+	return info && tls_has_client_certificate(info->tls_session);
+}
 
 const char *http_header(const struct http_request *req, const char *name)
 {

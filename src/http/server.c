@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include <stdlib.h>
 #include <strings.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/parse.h"
 #include "http/internal.h"
 #include "http/stream.h"
+#include "http/tls.h"
 #include "log/log.h"
 
 enum {
 	CONNECTION_MEMORY = 24 * 1024, /* head, and one read's worth of body */
 	DISCARD_MAX = 1024 * 1024,     /* of a body that is too large, to answer in peace */
+	HANDSHAKE_NAP_MS = 2,
 };
 
 /*
@@ -70,20 +71,27 @@ static int check_head(struct http_request *req, struct err *err)
 
 static enum MHD_Result begin(struct http_request *req)
 {
+	struct connection *conn = connection_of(req->connection);
 	struct err err;
+	int r = check_head(req, &err);
 
-	if (check_head(req, &err) < 0) {
+	if (req->caller)
+		connection_has_key(req->server, conn);
+	if (r < 0) {
 		if (err.reason == REASON_NOT_FOUND && !req->route && req->server->app.no_route) {
 			req->server->app.no_route(req);
 			req->answered = true;
 		} else {
 			fail_now(req, &err);
 		}
-		req->close = has_body(req); /* it will not be read */
-		return request_queue(req);
+		/* an answer that is queued here ends the connection, as it must where a body comes that
+		 * nobody will read; else it waits for the next call */
+		req->close |= has_body(req);
+		return req->close ? request_queue(req) : MHD_YES;
 	}
 	req->received.max = body_limit(req);
 	req->phase = PHASE_BODY;
+	connection_step(conn, STEP_BODY);
 	return MHD_YES;
 }
 
@@ -91,6 +99,7 @@ static enum MHD_Result take_body(struct http_request *req, const char *data, siz
 {
 	struct err err;
 
+	connection_body(connection_of(req->connection), *len);
 	if (req->phase == PHASE_BODY) {
 		sbuf_add(&req->received, data, *len);
 		if (req->received.failed) {
@@ -123,6 +132,7 @@ static enum MHD_Result handle(struct http_request *req)
 	struct err err;
 
 	req->phase = PHASE_HANDLER;
+	connection_step(connection_of(req->connection), STEP_BUSY);
 	if (server->app.dispatch) {
 		suspend(req);
 		if (!server->app.dispatch(req)) {
@@ -228,21 +238,13 @@ static void unlink_request(struct http_server *server, struct http_request *req)
 	pthread_mutex_unlock(&server->lock);
 }
 
-static struct connection *connection_of(struct MHD_Connection *connection)
-{
-	const union MHD_ConnectionInfo *info =
-		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-
-	return info ? info->socket_context : NULL;
-}
-
 static struct http_request *request_new(struct http_server *server,
 	struct MHD_Connection *connection, const char *url, const char *method)
 {
 	const union MHD_ConnectionInfo *info =
 		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
 	struct connection *conn = connection_of(connection);
-	struct http_request *req = calloc(1, sizeof *req);
+	struct http_request *req = conn ? calloc(1, sizeof *req) : NULL;
 
 	if (!req)
 		return NULL;
@@ -252,6 +254,7 @@ static struct http_request *request_new(struct http_server *server,
 		return NULL;
 	}
 	req->server = server;
+	req->guest = &conn->guest;
 	req->app = server->app.ctx;
 	req->connection = connection;
 	req->method = method_of(method);
@@ -262,8 +265,7 @@ static struct http_request *request_new(struct http_server *server,
 	req->received = (struct sbuf)SBUF_INIT(0);
 	if (info && info->client_addr)
 		(void)cidr_from_sockaddr(info->client_addr, &req->peer);
-	if (conn)
-		conn->head_since_us = 0;
+	connection_step(conn, STEP_BUSY);
 	source_find(req, server->trusted_proxies);
 	choose_id(req);
 	link_request(server, req);
@@ -296,6 +298,8 @@ static void completed(void *ctx, struct MHD_Connection *connection, void **slot,
 	if (!req)
 		return;
 	*slot = NULL;
+	if (req->route && req->route->perm == HTTP_PERM_ANYONE)
+		req->guest->judged = true;
 	if (server->app.done)
 		server->app.done(req);
 	unlink_request(server, req);
@@ -303,56 +307,7 @@ static void completed(void *ctx, struct MHD_Connection *connection, void **slot,
 	sbuf_wipe(&req->answer);
 	arena_free(req->arena);
 	free(req);
-	if (conn)
-		conn->head_since_us = 0; /* a kept connection is idle, not slow */
-}
-
-/*
- * Connections
- */
-
-static void connection_changed(void *ctx, struct MHD_Connection *connection, void **slot,
-	enum MHD_ConnectionNotificationCode what)
-{
-	const union MHD_ConnectionInfo *info =
-		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-	struct http_server *server = ctx;
-	struct connection *conn = *slot;
-
-	if (what == MHD_CONNECTION_NOTIFY_STARTED) {
-		conn = calloc(1, sizeof *conn);
-		*slot = conn;
-		if (!conn)
-			return;
-		conn->fd = info ? info->connect_fd : -1;
-		conn->head_since_us = time_monotonic_us();
-		pthread_mutex_lock(&server->lock);
-		conn->next = server->connections;
-		conn->prev = &server->connections;
-		if (conn->next)
-			conn->next->prev = &conn->next;
-		server->connections = conn;
-		pthread_mutex_unlock(&server->lock);
-	} else if (conn) {
-		pthread_mutex_lock(&server->lock);
-		*conn->prev = conn->next;
-		if (conn->next)
-			conn->next->prev = conn->prev;
-		pthread_mutex_unlock(&server->lock);
-		free(conn);
-		*slot = NULL;
-	}
-}
-
-void http_server_reap(struct http_server *server)
-{
-	int64_t limit = time_monotonic_us() - server->head_s * USEC_PER_SEC;
-
-	pthread_mutex_lock(&server->lock);
-	for (struct connection *c = server->connections; c; c = c->next)
-		if (c->head_since_us && c->head_since_us < limit)
-			shutdown(c->fd, SHUT_RDWR); /* libmicrohttpd then closes it */
-	pthread_mutex_unlock(&server->lock);
+	connection_step(conn, STEP_IDLE); /* kept, perhaps: then it is not slow */
 }
 
 /*
@@ -378,10 +333,6 @@ static void log_mhd(void *ctx, const char *fmt, va_list ap)
 	log_debug("libmicrohttpd", LOG_STR("text", text));
 }
 
-static const char tls_priorities[] =
-	"SECURE128:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-KX-ALL:+ECDHE-ECDSA:+ECDHE-RSA"
-	":-CIPHER-ALL:+AES-256-GCM:+AES-128-GCM:+CHACHA20-POLY1305:%NO_TICKETS:%SAFE_RENEGOTIATION";
-
 static void add_options(struct MHD_OptionItem *items, const struct http_conf *conf)
 {
 	size_t n = 0;
@@ -392,7 +343,7 @@ static void add_options(struct MHD_OptionItem *items, const struct http_conf *co
 	items[n++] = (struct MHD_OptionItem){ MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL };
 #endif
 	items[n++] = (struct MHD_OptionItem){ MHD_OPTION_CONNECTION_LIMIT,
-		(intptr_t)conf->max_connections, NULL };
+		(intptr_t)conf->crowd.max + HTTP_CLOSING_MAX, NULL };
 	items[n++] = (struct MHD_OptionItem){ MHD_OPTION_CONNECTION_TIMEOUT,
 		(intptr_t)conf->idle_s, NULL };
 	items[n++] = (struct MHD_OptionItem){ MHD_OPTION_CONNECTION_MEMORY_LIMIT,
@@ -401,10 +352,8 @@ static void add_options(struct MHD_OptionItem *items, const struct http_conf *co
 		items[n++] = (struct MHD_OptionItem){ MHD_OPTION_THREAD_POOL_SIZE,
 			(intptr_t)conf->threads, NULL };
 	if (conf->tls) {
-		items[n++] = (struct MHD_OptionItem){ MHD_OPTION_HTTPS_MEM_KEY, 0,
-			(void *)(uintptr_t)conf->tls->key_pem };
-		items[n++] = (struct MHD_OptionItem){ MHD_OPTION_HTTPS_MEM_CERT, 0,
-			(void *)(uintptr_t)conf->tls->cert_pem };
+		items[n++] = (struct MHD_OptionItem){ MHD_OPTION_HTTPS_CERT_CALLBACK, 0,
+			(void *)tls_retrieve };
 		items[n++] = (struct MHD_OptionItem){ MHD_OPTION_HTTPS_PRIORITIES, 0,
 			(void *)(uintptr_t)tls_priorities };
 	}
@@ -432,11 +381,13 @@ int http_server_start(const struct http_conf *conf, const struct http_app *app,
 		return err_nomem(err);
 	server->app = *app;
 	server->trusted_proxies = conf->trusted_proxies;
-	server->head_s = conf->head_s;
+	server->crowd = conf->crowd;
+	server->pace = conf->pace;
 	server->external = conf->threads == 0;
 	pthread_mutex_init(&server->lock, NULL);
 	add_options(items, conf);
-	server->daemon = MHD_start_daemon(flags_of(conf), 0, NULL, NULL, access_handler, server,
+	server->daemon = MHD_start_daemon(flags_of(conf), 0, app->greet ? connection_admit : NULL,
+		server, access_handler, server,
 		MHD_OPTION_EXTERNAL_LOGGER, log_mhd, NULL,
 		MHD_OPTION_LISTEN_SOCKET, conf->listen_fd,
 		MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
@@ -462,13 +413,25 @@ int http_server_wait_ms(struct http_server *server)
 	MHD_UNSIGNED_LONG_LONG ms;
 
 	if (MHD_get_timeout(server->daemon, &ms) != MHD_YES)
-		return -1;
+		ms = 60000;
+	/* libmicrohttpd 0.9 wants to be called again at once while a handshake waits for its client: it takes
+	 * the bytes that have been read for bytes to be read. What is really there wakes us. */
+	if (ms == 0 && server->n_shaking && server->external)
+		return HANDSHAKE_NAP_MS;
+	if (server->n_connections && ms > HTTP_BEAT_MS)
+		return HTTP_BEAT_MS;
 	return ms > 60000 ? 60000 : (int)ms;
 }
 
 void http_server_turn(struct http_server *server)
 {
+	int64_t now_us = time_monotonic_us();
+
 	MHD_run(server->daemon);
+	if (now_us - server->reaped_us < HTTP_BEAT_MS * USEC_PER_MS)
+		return;
+	server->reaped_us = now_us;
+	http_server_reap(server);
 }
 
 unsigned http_server_busy(struct http_server *server)

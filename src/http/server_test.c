@@ -144,7 +144,7 @@ static uint16_t port;
 
 static void start(void)
 {
-	struct http_conf conf = { .threads = 1, .max_connections = 20, .idle_s = 5, .head_s = 5 };
+	struct http_conf conf = { .threads = 1, .crowd = { .max = 20 }, .idle_s = 5 };
 	struct sockaddr_in at;
 	socklen_t len = sizeof at;
 	struct err err;

@@ -56,6 +56,7 @@ static const struct field conf_fields[] = {
 	CONF(tls, .conf = "server.tls", .words = tls_words, .flags = F_NULLABLE, .doc = "auto (self-made key), files (tls_cert and tls_key) or off."),
 	CONF(tls_cert, .conf = "server.tls_cert", .flags = F_NULLABLE, .doc = "Certificate chain, PEM."),
 	CONF(tls_key, .conf = "server.tls_key", .flags = F_NULLABLE, .doc = "Its private key, PEM."),
+	CONF(client_ca, .conf = "server.client_ca", .flags = F_NULLABLE, .doc = "Authorities, PEM; only clients with a certificate of theirs are let in."),
 	CONF(allowed_ips, .conf = "server.allowed_ips", .of = FIELD_CIDR, .max = NODE_ALLOWED_MAX, .doc = "Addresses and prefixes that may use the API; default any."),
 	CONF(trusted_proxies, .conf = "server.trusted_proxies", .of = FIELD_CIDR, .max = NODE_PROXIES_MAX, .doc = "Proxies whose X-Forwarded-For is believed; default loopback."),
 	CONF(api_key, .conf = "auth.api_key", .flags = F_SECRET | F_NULLABLE, .min = 32, .max = 512, .doc = "The enrolment key: what a Console presents in X-API-Key until it rotates its keys."),
@@ -191,6 +192,9 @@ static int check_tls(struct node_conf *conf, struct err *err)
 	if (conf->tls && conf->tls != NODE_TLS_FILES && conf->tls_cert)
 		return err_set(err, REASON_CONFIG, "server.tls",
 			"server.tls_cert is set; server.tls must then be 'files', or be left out");
+	if (conf->tls == NODE_TLS_OFF && conf->client_ca)
+		return err_set(err, REASON_CONFIG, "server.client_ca",
+			"server.client_ca needs TLS, and server.tls is off; set one of them otherwise");
 	if (!conf->tls)
 		conf->tls = conf->tls_cert ? NODE_TLS_FILES : NODE_TLS_AUTO;
 	return 0;

@@ -21,7 +21,7 @@ struct node_conf {
 	int mode; /* enum node_mode */
 	/* server */
 	int64_t port;
-	const char *bind, *tls_cert, *tls_key;
+	const char *bind, *tls_cert, *tls_key, *client_ca;
 	int tls; /* enum node_tls_mode */
 	struct list allowed_ips, trusted_proxies; /* of struct cidr */
 	/* auth */

@@ -124,12 +124,16 @@ struct ipc_keys {
 
 struct ipc_setup {
 	struct ipc_keys keys;
-	uint32_t tls, n_allowed, n_trusted, cert_len, key_len;
+	uint32_t tls; /* enum node_tls_mode; 0: off */
+	uint32_t n_allowed, n_trusted, cert_len, key_len, client_ca_len;
 	int64_t started_us;
 	uint8_t log_level, log_format;
 	struct cidr allowed[NODE_ALLOWED_MAX], trusted[NODE_PROXIES_MAX];
-	/* then the certificate's and the key's PEM text */
+	/* then the PEM texts: certificate, key, clients' authority */
 };
+
+/** Room for the three texts together: a set-up is one packet. */
+enum { IPC_PEM_MAX = IPC_MAX - sizeof(struct ipc_setup) };
 
 struct ipc_metrics_setup {
 	struct digest token;

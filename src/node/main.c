@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -40,6 +41,9 @@ struct child {
 static struct child children[N_CHILDREN] = { [KEEPER] = { .name = "keeper" },
 	[GATE] = { .name = "gate" } };
 
+/* What the gate knows of those who connect: the next gate goes on with it. */
+static void *sources;
+
 static int run_child(int which, const struct command_line *line, pid_t parent)
 {
 	sigset_t none;
@@ -55,8 +59,9 @@ static int run_child(int which, const struct command_line *line, pid_t parent)
 		sockets_leave();
 		logging_leave();
 		usage_close(&usage_of_main);
-		return gate_main(children[GATE].fd);
+		return gate_main(children[GATE].fd, sources);
 	}
+	munmap(sources, gate_sources_size());
 	return keeper_main(line, children[KEEPER].fd);
 }
 
@@ -202,6 +207,8 @@ static int supervise(const struct command_line *line, const sigset_t *signals)
 			stop_all();
 			return 0;
 		}
+		if (sig == SIGHUP && children[KEEPER].pid)
+			kill(children[KEEPER].pid, SIGHUP); /* certificates are read again */
 		status = reap(false);
 		if (status >= 0) {
 			stop_all();
@@ -210,21 +217,34 @@ static int supervise(const struct command_line *line, const sigset_t *signals)
 	}
 }
 
+static int open_shared(void)
+{
+	struct err err;
+
+	sources = mmap(NULL, gate_sources_size(), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		0);
+	if (sources == MAP_FAILED) {
+		log_error("no memory to share", LOG_INT("errno", errno));
+		return -1;
+	}
+	if (sockets_open(&err) < 0) {
+		log_error("wgkeeper-node cannot start", LOG_ERR(&err));
+		return -1;
+	}
+	return 0;
+}
+
 static int serve(const struct command_line *line)
 {
 	sigset_t signals;
-	struct err err;
 
-	if (sockets_open(&err) < 0) {
-		log_error("wgkeeper-node cannot start", LOG_ERR(&err));
-		return EXIT_FAILURE;
-	}
-	if (make_pair() < 0)
+	if (open_shared() < 0 || make_pair() < 0)
 		return EXIT_FAILURE;
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGCHLD);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGHUP);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	logging_open();

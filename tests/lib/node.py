@@ -21,11 +21,11 @@ class Answer:
 
 
 class Node:
-    def __init__(self, ns, folder, interface, options=(), device=None):
+    def __init__(self, ns, folder, interface, options=(), device=None, build=None):
         self.ns, self.folder, self.interface, self.device = ns, folder, interface, device
         os.makedirs(folder, exist_ok=True)
         self.config = os.path.join(folder, "config.yaml")
-        self.program = os.path.join(procs.BIN, "wgkeeper-node")
+        self.program = os.path.join(procs.bin_of(build), "wgkeeper-node")
         result = ns.run(self.program, "--config", self.config, "init", "--interface", interface,
                         "--state-dir", os.path.join(folder, "state"), *options)
         self.enrol = result.stdout.strip()

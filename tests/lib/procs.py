@@ -10,6 +10,11 @@ BUILD = os.path.join(ROOT, os.environ.get("WGKEEPER_BUILD", "build-san"))
 BIN = os.path.join(BUILD, "bin")
 
 
+def bin_of(build=None):
+    """Where the programs of a build tree are; of the one under test when none is named."""
+    return os.path.join(ROOT, build, "bin") if build else BIN
+
+
 def wait_for(what, timeout=10.0, every=0.05):
     """The first true value of what(); AssertionError when there is none in time."""
     end = time.monotonic() + timeout

@@ -13,6 +13,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "http/tls.h"
 #include "log/log.h"
 #include "node/gate/gate.h"
 #include "node/logging.h"
@@ -24,12 +25,13 @@ enum {
 	MAX_ANSWER = 16 * 1024 * 1024,
 	REQUEST_ARENA = 4 * 1024 * 1024,
 	MAX_CONNECTIONS = 1024,
-	LIMIT_SLOTS = 4096,
+	PER_SOURCE = 16,
+	BODY_RATE = 1024,
 };
 
-static const double limit_rate = 20, limit_burst = 30; /* as published */
-
+/* The first one only where the certificate is one that browsers may come to insist on. */
 static const struct http_header headers[] = {
+	{ "Strict-Transport-Security", "max-age=31536000", NULL },
 	{ "X-Content-Type-Options", "nosniff", NULL },
 	{ "X-Frame-Options", "DENY", NULL },
 	{ "X-Xss-Protection", "1; mode=block", NULL },
@@ -81,13 +83,35 @@ static void take_answer(struct gate *gate, const struct ipc_message *message)
 		p->since_us = time_monotonic_us(); /* a long list is progress */
 }
 
-static char *copy_text(const char *at, size_t len)
-{
-	char *text = calloc(1, len + 1);
+/* The PEM texts behind a set-up, each with its end. */
+struct pems {
+	char *text[3];
+};
 
-	if (text)
-		memcpy(text, at, len);
-	return text;
+static void pems_done(struct pems *pems)
+{
+	for (unsigned i = 0; i < N_ELEMENTS(pems->text); i++) {
+		if (pems->text[i])
+			explicit_bzero(pems->text[i], strlen(pems->text[i]));
+		free(pems->text[i]);
+	}
+}
+
+static int use_tls(const struct ipc_setup *in, struct err *err)
+{
+	const size_t lengths[] = { in->cert_len, in->key_len, in->client_ca_len };
+	scoped(pems_done) struct pems pems = { 0 };
+	const char *at = (const char *)(in + 1);
+	struct http_tls tls;
+
+	for (unsigned i = 0; i < N_ELEMENTS(lengths); at += lengths[i++]) {
+		pems.text[i] = calloc(1, lengths[i] + 1);
+		if (!pems.text[i])
+			return err_nomem(err);
+		memcpy(pems.text[i], at, lengths[i]);
+	}
+	tls = (struct http_tls){ pems.text[0], pems.text[1], in->client_ca_len ? pems.text[2] : NULL };
+	return tls_use(&tls, err);
 }
 
 static bool keys_ok(const struct ipc_keys *keys)
@@ -98,10 +122,10 @@ static bool keys_ok(const struct ipc_keys *keys)
 static int copy_setup(struct gate *gate, const struct ipc_message *message, struct err *err)
 {
 	const struct ipc_setup *in = message->body;
-	const char *pem;
 
-	if (message->len < sizeof *in || in->cert_len > IPC_MAX || in->key_len > IPC_MAX ||
-		message->len != sizeof *in + in->cert_len + in->key_len ||
+	if (message->len < sizeof *in || in->cert_len > IPC_PEM_MAX || in->key_len > IPC_PEM_MAX ||
+		in->client_ca_len > IPC_PEM_MAX ||
+		message->len != sizeof *in + in->cert_len + in->key_len + in->client_ca_len ||
 		!keys_ok(&in->keys) || in->n_allowed > NODE_ALLOWED_MAX || in->n_trusted > NODE_PROXIES_MAX)
 		return err_set(err, REASON_INTERNAL, NULL, "a malformed set-up from the keeper");
 	if (!gate->setup)
@@ -112,12 +136,7 @@ static int copy_setup(struct gate *gate, const struct ipc_message *message, stru
 	logging_set(in->log_level, in->log_format);
 	gate->allowed = (struct list){ gate->setup->allowed, in->n_allowed };
 	gate->trusted = (struct list){ gate->setup->trusted, in->n_trusted };
-	if (gate->server || !in->tls)
-		return 0;
-	pem = (const char *)(in + 1);
-	gate->cert_pem = copy_text(pem, in->cert_len);
-	gate->key_pem = copy_text(pem + in->cert_len, in->key_len);
-	return gate->cert_pem && gate->key_pem ? 0 : err_nomem(err);
+	return in->tls ? use_tls(in, err) : 0;
 }
 
 static int gate_serve(struct gate *gate, struct err *err);
@@ -207,11 +226,10 @@ static int admit(struct http_request *req, struct err *err)
 	const char *key = http_header(req, "X-API-Key");
 
 	req->caller = key ? (void *)(uintptr_t)gate_find_key(gate, req, key) : NULL;
-	if (req->caller)
-		return 0;
-	if (limiter_take(gate->limiter, &req->source, time_monotonic_us()))
-		return 0;
-	return err_set(err, REASON_RATE_LIMITED, NULL, "too many requests");
+	if (!req->caller)
+		return guard_admit(gate, req, err);
+	guard_knows(gate, req);
+	return 0;
 }
 
 static int authenticate(struct http_request *req, struct err *err)
@@ -220,9 +238,12 @@ static int authenticate(struct http_request *req, struct err *err)
 
 	if (gate->allowed.n && !in_list(&gate->allowed, &req->source))
 		return err_set(err, REASON_FORBIDDEN, NULL, "forbidden");
-	if (!req->caller)
-		return err_set(err, REASON_UNAUTHORIZED, "X-API-Key", "unauthorized");
-	return 0;
+	if (gate->setup->client_ca_len && !http_has_certificate(req))
+		return err_set(err, REASON_FORBIDDEN, NULL, "forbidden");
+	if (req->caller)
+		return 0;
+	guard_refused(gate, req);
+	return err_set(err, REASON_UNAUTHORIZED, "X-API-Key", "unauthorized");
 }
 
 static int authorize(struct http_request *req, struct err *err)
@@ -301,15 +322,17 @@ static void request_done(const struct http_request *req)
 
 static int gate_serve(struct gate *gate, struct err *err)
 {
-	struct http_tls tls = { gate->cert_pem, gate->key_pem };
-	struct http_conf conf = { .listen_fd = gate->listen_fd,
-		.tls = gate->setup->tls ? &tls : NULL, .trusted_proxies = &gate->trusted,
-		.max_connections = MAX_CONNECTIONS, .idle_s = 120, .head_s = 10 };
+	bool hsts = gate->setup->tls == NODE_TLS_FILES;
+	struct http_conf conf = { .listen_fd = gate->listen_fd, .tls = gate->setup->tls != 0,
+		.trusted_proxies = &gate->trusted, .idle_s = 120,
+		.crowd = { .max = MAX_CONNECTIONS, .per_source = PER_SOURCE },
+		.pace = { .tls_s = 5, .head_s = 5, .body_rate = BODY_RATE, .stranger_idle_s = 10 } };
 	struct http_app app = { .ctx = gate, .routes = gate_routes, .n_routes = gate_n_routes,
-		.headers = headers, .max_body = MAX_BODY, .max_answer = MAX_ANSWER,
-		.arena_size = REQUEST_ARENA, .no_405 = true, .admit = admit,
-		.authenticate = authenticate, .authorize = authorize, .no_route = no_route,
-		.put_error = put_error, .done = request_done };
+		.headers = hsts ? headers : headers + 1, .max_body = MAX_BODY,
+		.max_answer = MAX_ANSWER, .arena_size = REQUEST_ARENA, .no_405 = true,
+		.greet = guard_greet, .arrived = guard_arrived, .departed = guard_departed,
+		.admit = admit, .authenticate = authenticate, .authorize = authorize,
+		.no_route = no_route, .put_error = put_error, .done = request_done };
 	int r = http_server_start(&conf, &app, &gate->server, err);
 
 	if (r < 0)
@@ -362,7 +385,7 @@ static int wait_ms(struct gate *gate)
 }
 
 /* What there is to do for one of the servers, which may have come just now. */
-static int serve_turn(struct http_server *server, bool *watched, int epoll_fd, bool reap, struct err *err)
+static int serve_turn(struct http_server *server, bool *watched, int epoll_fd, struct err *err)
 {
 	int r = 0;
 
@@ -372,8 +395,6 @@ static int serve_turn(struct http_server *server, bool *watched, int epoll_fd, b
 		r = watch(epoll_fd, http_server_fd(server), err);
 	*watched = true;
 	http_server_turn(server);
-	if (reap)
-		http_server_reap(server);
 	return r;
 }
 
@@ -381,23 +402,21 @@ static int loop(struct gate *gate, int epoll_fd, int signal_fd, struct err *err)
 {
 	struct epoll_event events[4];
 	bool server_watched = false, scraper_watched = false;
-	int64_t reaped_us = 0;
+	int64_t looked_us = 0;
 
 	while (!gate->stopping) {
 		int r, n = epoll_wait(epoll_fd, events, N_ELEMENTS(events), wait_ms(gate));
-		bool reap;
 
 		for (int i = 0; i < n; i++)
 			gate->stopping |= events[i].data.fd == signal_fd;
 		take_messages(gate);
-		reap = time_monotonic_us() - reaped_us > USEC_PER_SEC;
-		if (reap) {
-			reaped_us = time_monotonic_us();
+		if (time_monotonic_us() - looked_us > USEC_PER_SEC) {
+			looked_us = time_monotonic_us();
 			gate_give_up_old(gate);
 		}
-		r = serve_turn(gate->server, &server_watched, epoll_fd, reap, err);
+		r = serve_turn(gate->server, &server_watched, epoll_fd, err);
 		if (r >= 0)
-			r = serve_turn(gate->scraper.server, &scraper_watched, epoll_fd, reap, err);
+			r = serve_turn(gate->scraper.server, &scraper_watched, epoll_fd, err);
 		if (r < 0)
 			return r;
 	}
@@ -425,11 +444,8 @@ static void done(struct gate *gate)
 {
 	if (gate->setup)
 		explicit_bzero(gate->setup, sizeof *gate->setup);
-	if (gate->key_pem)
-		explicit_bzero(gate->key_pem, strlen(gate->key_pem));
 	free(gate->setup);
-	free(gate->cert_pem);
-	free(gate->key_pem);
+	tls_done();
 	limiter_free(gate->limiter);
 	scraper_done(&gate->scraper);
 	http_meters_done(&gate->meters);
@@ -463,10 +479,9 @@ static int run(struct gate *gate, struct err *err)
 	return r;
 }
 
-int gate_main(int ipc_fd)
+int gate_main(int ipc_fd, void *sources)
 {
-	struct gate gate = { .ipc_fd = ipc_fd, .listen_fd = -1,
-		.limiter = limiter_new(LIMIT_SLOTS, limit_rate, limit_burst) };
+	struct gate gate = { .ipc_fd = ipc_fd, .listen_fd = -1, .limiter = guard_new(sources) };
 	struct span debug = span_trim(span_of(getenv("DEBUG") ?: ""));
 	struct err err;
 	int r;

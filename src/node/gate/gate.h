@@ -48,7 +48,6 @@ struct gate {
 	int ipc_fd, listen_fd;
 	struct http_server *server;
 	struct ipc_setup *setup; /* as the keeper sent it; wiped */
-	char *cert_pem, *key_pem;
 	struct list allowed, trusted;
 	struct limiter *limiter;
 	struct map pending; /* by id */
@@ -61,8 +60,30 @@ struct gate {
 	struct scraper scraper;
 };
 
-/** Serves until told to stop. Returns the process' exit status. */
-int gate_main(int ipc_fd);
+/** Serves until told to stop. `sources`: gate_sources_size() bytes, zero or an earlier gate's. Returns the
+ * process' exit status. */
+int gate_main(int ipc_fd, void *sources);
+
+/*
+ * guard.c: who may connect, and how often ask
+ */
+
+size_t gate_sources_size(void);
+struct limiter *guard_new(void *sources);
+
+/* hooks of the server; `ctx` is the gate */
+enum http_welcome guard_greet(void *ctx, const struct cidr *peer);
+void guard_arrived(void *ctx, struct http_guest *guest);
+void guard_departed(void *ctx, const struct http_guest *guest);
+
+/** The request has shown a valid key. */
+void guard_knows(struct gate *gate, const struct http_request *req);
+
+/** It has shown none: whether it may ask all the same. REASON_RATE_LIMITED. */
+int guard_admit(struct gate *gate, struct http_request *req, struct err *err) must_check;
+
+/** It was refused for want of a valid key. */
+void guard_refused(struct gate *gate, const struct http_request *req);
 
 /** Sends a request of `type` to the keeper and leaves `req` pending. HTTP_PENDING, or REASON_BUSY,
  * REASON_KEEPER_AWAY. */

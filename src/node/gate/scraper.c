@@ -232,8 +232,8 @@ static const struct route routes[] = {
 
 static int serve(struct gate *gate, int fd, struct err *err)
 {
-	struct http_conf conf = { .listen_fd = fd, .max_connections = MAX_CONNECTIONS, .idle_s = 60,
-		.head_s = 5 };
+	struct http_conf conf = { .listen_fd = fd, .idle_s = 60,
+		.crowd = { .max = MAX_CONNECTIONS }, .pace = { .head_s = 5 } };
 	struct http_app app = { .ctx = gate, .routes = routes, .n_routes = N_ELEMENTS(routes),
 		.max_answer = TEXT_MAX, .arena_size = ARENA, .admit = admit, .authorize = authorize,
 		.no_route = no_route, .put_error = put_error, .done = finished };

@@ -197,3 +197,12 @@ int identity_tls(const struct node_conf *conf, const char *host, const char **re
 	r = read_pem(cert, ret_cert_pem, arena, err);
 	return r < 0 ? r : read_pem(key, ret_key_pem, arena, err);
 }
+
+int identity_client_ca(const struct node_conf *conf, const char **ret_pem, struct arena *arena,
+	struct err *err)
+{
+	*ret_pem = NULL;
+	if (!conf->client_ca || conf->tls == NODE_TLS_OFF)
+		return 0;
+	return read_pem(conf->client_ca, ret_pem, arena, err);
+}

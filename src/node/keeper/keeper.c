@@ -73,41 +73,54 @@ void keeper_tell_keys(struct keeper *k)
 	answer_unasked(k, IPC_KEYS, &keys, sizeof keys);
 }
 
-static void send_setup(struct keeper *k, bool with_socket)
+static void copy_list(struct cidr *to, uint32_t *ret_n, const struct list *from)
+{
+	const struct cidr *at = from->at;
+
+	for (; *ret_n < from->n; ++*ret_n)
+		to[*ret_n] = at[*ret_n];
+}
+
+static void copy_pem(struct ipc_setup *setup, size_t *at, uint32_t *ret_len, const char *pem)
+{
+	*ret_len = pem ? (uint32_t)strlen(pem) : 0;
+	memcpy((char *)(setup + 1) + *at, pem ?: "", *ret_len);
+	*at += *ret_len;
+}
+
+bool keeper_send_setup(struct keeper *k, bool with_socket)
 {
 	struct ipc_head head = { .version = IPC_VERSION, .type = IPC_SETUP };
-	size_t cert_len = k->cert_pem ? strlen(k->cert_pem) : 0;
-	size_t key_len = k->key_pem ? strlen(k->key_pem) : 0;
-	size_t len = sizeof(struct ipc_setup) + cert_len + key_len;
-	const struct cidr *allowed = k->conf.allowed_ips.at, *trusted = k->conf.trusted_proxies.at;
-	struct ipc_setup *setup = calloc(1, len);
+	struct ipc_setup *setup = calloc(1, IPC_MAX);
+	size_t pem_len = 0;
+	int r;
 
 	if (!setup)
-		return; /* the gate asks again */
+		return false;
 	fill_keys(k, &setup->keys);
-	setup->tls = k->cert_pem != NULL;
+	setup->tls = k->cert_pem ? (uint32_t)k->conf.tls : 0;
 	setup->started_us = k->started_at.us;
 	setup->log_level = (uint8_t)k->conf.log_level;
 	setup->log_format = (uint8_t)k->conf.log_format;
-	setup->cert_len = (uint32_t)cert_len;
-	setup->key_len = (uint32_t)key_len;
-	for (; setup->n_allowed < k->conf.allowed_ips.n; setup->n_allowed++)
-		setup->allowed[setup->n_allowed] = allowed[setup->n_allowed];
-	for (; setup->n_trusted < k->conf.trusted_proxies.n; setup->n_trusted++)
-		setup->trusted[setup->n_trusted] = trusted[setup->n_trusted];
-	memcpy(setup + 1, k->cert_pem ?: "", cert_len);
-	memcpy((char *)(setup + 1) + cert_len, k->key_pem ?: "", key_len);
-	if (ipc_send_fd(k->ipc_fd, &head, setup, len, with_socket ? k->listen_fd : -1) <= 0)
-		log_error("the gate could not be set up");
-	explicit_bzero(setup, len);
+	copy_list(setup->allowed, &setup->n_allowed, &k->conf.allowed_ips);
+	copy_list(setup->trusted, &setup->n_trusted, &k->conf.trusted_proxies);
+	copy_pem(setup, &pem_len, &setup->cert_len, k->cert_pem);
+	copy_pem(setup, &pem_len, &setup->key_len, k->key_pem);
+	copy_pem(setup, &pem_len, &setup->client_ca_len, k->client_ca_pem);
+	r = ipc_send_fd(k->ipc_fd, &head, setup, sizeof *setup + pem_len,
+		with_socket ? k->listen_fd : -1);
+	if (r <= 0)
+		log_warn("the gate could not be set up");
+	explicit_bzero(setup, IPC_MAX);
 	free(setup);
+	return r > 0;
 }
 
 /* It keeps a socket it has. */
 static void greet(struct keeper *k, const struct ipc_message *hello)
 {
 	bulk_forget(k); /* of a gate that is gone */
-	send_setup(k, !(hello->head.flags & IPC_SERVING));
+	(void)keeper_send_setup(k, !(hello->head.flags & IPC_SERVING));
 	scrape_setup(k, (hello->head.flags & IPC_METERING) != 0);
 }
 
@@ -266,6 +279,14 @@ static void watch_ipc(struct keeper *k)
 	(void)epoll_ctl(k->epoll_fd, EPOLL_CTL_MOD, k->ipc_fd, &event);
 }
 
+/* `at_us` 0: never. */
+static int sooner(int wait, int64_t at_us, int64_t now_us)
+{
+	int until = at_us > now_us ? (int)((at_us - now_us) / USEC_PER_MS) + 1 : 0;
+
+	return at_us && (wait < 0 || until < wait) ? until : wait;
+}
+
 static int wait_ms(const struct keeper *k)
 {
 	int wait = k->dev ? wgdev_wait_ms(k->dev) : -1;
@@ -273,11 +294,8 @@ static int wait_ms(const struct keeper *k)
 
 	if ((!STAILQ_EMPTY(&k->listers) && k->ipc_writable) || !TAILQ_EMPTY(&k->decisions))
 		return 0;
-	if (k->retry_us) {
-		int retry = k->retry_us > now ? (int)((k->retry_us - now) / USEC_PER_MS) + 1 : 0;
-
-		wait = wait < 0 || retry < wait ? retry : wait;
-	}
+	wait = sooner(wait, k->retry_us, now);
+	wait = sooner(wait, k->renewal.next_us, now);
 	if (!TAILQ_EMPTY(&k->waiters) && (wait < 0 || wait > HURRY_MS))
 		wait = HURRY_MS;
 	return wait < 0 ? 60000 : wait;
@@ -287,7 +305,11 @@ static void take_signal(struct keeper *k)
 {
 	struct signalfd_siginfo info;
 
-	if (read(k->signal_fd, &info, sizeof info) == sizeof info)
+	if (read(k->signal_fd, &info, sizeof info) != sizeof info)
+		return;
+	if (info.ssi_signo == SIGHUP)
+		renew_check(k, true);
+	else
 		k->stopping = true;
 }
 
@@ -341,6 +363,7 @@ static void turn(struct keeper *k)
 		dump_start(k);
 	if (!k->dev && k->retry_us <= time_monotonic_us() && !k->stopping)
 		device_try(k);
+	renew_check(k, false);
 	keeper_pump(k);
 	arm_timer(k);
 	watch_ipc(k);
@@ -366,6 +389,7 @@ static int open_fds(struct keeper *k, struct err *err)
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGHUP);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 	k->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	k->timer_fd = timerfd_create(CLOCK_REALTIME, TFD_NONBLOCK | TFD_CLOEXEC);
@@ -444,6 +468,7 @@ static void done(struct keeper *k)
 	import_names_free(k->names);
 	free(k->todo);
 	free(k->strangers);
+	renew_done(k);
 	arena_free(k->arena);
 }
 

@@ -127,6 +127,14 @@ enum device_state {
 
 enum { KEEPER_LISTING_MAX = 4 };
 
+/** The files of the TLS key, as they were when they were last looked at. */
+struct renewal {
+	struct arena *arena; /* of the texts in use, where they did not come with the configuration */
+	uint64_t seen;       /* of the files' sizes, times and numbers */
+	int64_t next_us;     /* monotonic; 0: there is nothing to look at */
+	bool unsent;         /* the gate could not take it; it is offered again */
+};
+
 struct keeper {
 	struct node_conf conf;
 	struct arena *arena; /* the configuration's */
@@ -140,8 +148,9 @@ struct keeper {
 	unsigned n_pools;
 	struct timestamp started_at;
 	char host[IPC_NAME_SIZE];
-	const char *cert_pem, *key_pem;
+	const char *cert_pem, *key_pem, *client_ca_pem;
 	int listen_fd;
+	struct renewal renewal;
 
 	/* the device */
 	struct wgdev *dev, *dead_dev; /* the latter is freed outside of its own events */
@@ -212,6 +221,9 @@ enum {
 
 /** Everything, until told to stop. Returns the process' exit status. */
 int keeper_main(const struct command_line *line, int ipc_fd);
+
+/** Sends the gate what it needs to serve; `with_socket`: the listening socket too. False: not now. */
+bool keeper_send_setup(struct keeper *k, bool with_socket);
 
 /** The loop's eye on the device's descriptor. */
 void keeper_watch_device(struct keeper *k);
@@ -292,6 +304,19 @@ bool keeper_only_looks(const struct keeper *k);
 
 /** A reading is there: takes note of what is, and touches nothing. */
 void inventory_take(struct keeper *k, const struct wgdev_interface *interface);
+
+/*
+ * renew.c: certificates that change while we run
+ */
+
+/** Reads the TLS key as the configuration says, and checks it. */
+int renew_open(struct keeper *k, struct err *err) must_check;
+
+/** Looks whether the files have changed, and when a usable pair is there hands it to the gate. `now`: also
+ * when they look the same. */
+void renew_check(struct keeper *k, bool now);
+
+void renew_done(struct keeper *k);
 
 /*
  * changes.c: requests that change something
@@ -540,6 +565,10 @@ int identity_interface_key(const struct node_conf *conf, const struct wgkey *dev
  * `off`. */
 int identity_tls(const struct node_conf *conf, const char *host, const char **ret_cert_pem,
 	const char **ret_key_pem, struct arena *arena, struct err *err) must_check;
+
+/** The certificates of those who may connect (server.client_ca), or NULL where all may. */
+int identity_client_ca(const struct node_conf *conf, const char **ret_pem, struct arena *arena,
+	struct err *err) must_check;
 
 /** Makes the state directory (0700) where it is missing. */
 int identity_state_dir(const struct node_conf *conf, struct err *err) must_check;

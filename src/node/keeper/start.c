@@ -104,7 +104,7 @@ static int open_identity(struct keeper *k, struct err *err)
 	k->host[sizeof k->host - 1] = '\0';
 	if (k->conf.tls == NODE_TLS_OFF)
 		log_warn(insecure_tls);
-	return identity_tls(&k->conf, k->host, &k->cert_pem, &k->key_pem, k->arena, err);
+	return renew_open(k, err);
 }
 
 static void make_rules(struct keeper *k)
