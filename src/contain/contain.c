@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include <cap-ng.h>
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -113,44 +111,4 @@ int contain(const struct contain_rules *rules, const struct contain_places *plac
 			LOG_STR("process", rules->name), LOG_INT("landlock", landlock));
 	log_debug("contained", LOG_STR("process", rules->name), LOG_INT("landlock", landlock));
 	return 0;
-}
-
-static bool add_path(struct contain_places *places, const char *path, unsigned rights)
-{
-	if (places->n_paths == CONTAIN_PATHS_MAX)
-		return false;
-	places->paths[places->n_paths++] = (struct contain_path){ path, rights };
-	return true;
-}
-
-/* Cuts the last part off; "." for a bare name, "/" for one in the root. */
-static void to_folder(char *path)
-{
-	char *slash = strrchr(path, '/');
-
-	if (!slash)
-		memcpy(path, ".", 2);
-	else if (slash == path)
-		slash[1] = '\0';
-	else
-		*slash = '\0';
-}
-
-bool contain_allow_folder_of(struct contain_places *places, const char *file, unsigned rights,
-	char *buf, size_t size)
-{
-	scoped(freep) char *real = realpath(file, NULL);
-	size_t len = strlen(file) + 1, real_len = real ? strlen(real) + 1 : 0;
-
-	if (len + real_len > size || len < 2)
-		return false;
-	memcpy(buf, file, len);
-	to_folder(buf);
-	if (!add_path(places, buf, rights))
-		return false;
-	if (!real)
-		return true;
-	memcpy(buf + len, real, real_len);
-	to_folder(buf + len);
-	return add_path(places, buf + len, rights);
 }

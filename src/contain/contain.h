@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "base/err.h"
 
 /** Some system calls, and why they are in the list. `names` ends with NULL; what this machine's libseccomp
@@ -58,7 +59,7 @@ struct contain_limit {
 	bool unless_log_is_file; /* of RLIMIT_FSIZE: standard error must stay writable */
 };
 
-enum { CONTAIN_PATHS_MAX = 16, CONTAIN_PORTS_MAX = 4 };
+enum { CONTAIN_PATHS_MAX = 32, CONTAIN_PORTS_MAX = 4 };
 
 /** Where a process may go. */
 struct contain_places {
@@ -98,7 +99,8 @@ bool contain_capabilities(const int *keep) must_check;
 /** The Landlock version of this kernel; 0: none. */
 int contain_landlock_version(void);
 
-/** A folder's path beside its real one: both places through which a file is reached whose name is a
- * symbolic link. Adds what is there to `places`; false when it is full. */
-bool contain_allow_folder_of(struct contain_places *places, const char *file, unsigned rights,
-	char *buf, size_t size) must_check;
+/** Adds what reaching `file` takes now and when it is renewed: its folder, and, where a part of its path is a
+ * symbolic link, the folder that the link points into, for it may point to a neighbour next time. Texts are
+ * put into the arena. REASON_CONFIG: too many. */
+int contain_allow_file(struct contain_places *places, const char *file, unsigned rights,
+	struct arena *arena, struct err *err) must_check;
