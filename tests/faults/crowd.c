@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <gnutls/gnutls.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -219,6 +220,7 @@ int main(int argc, char **argv)
 {
 	if (argc != 9 || !read_arguments(argv))
 		return 2;
+	signal(SIGPIPE, SIG_IGN); /* GnuTLS writes to what the server has closed */
 	crowd.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	crowd.clients = calloc(crowd.n_attempts, sizeof *crowd.clients);
 	if (!crowd.clients || crowd.epoll_fd < 0 ||

@@ -17,7 +17,7 @@ from lib.procs import ROOT, wait_for
 
 FULL = os.environ.get("WGKEEPER_CROWD") == "full"
 # attempts, how many a second, from how many sources: a crowd, and a few who insist
-MANY, FEW = ((10000, 1000, 2500), (2000, 200, 3)) if FULL else ((3000, 1500, 750), (600, 300, 3))
+MANY, FEW = ((10000, 1000, 2500), (2000, 200, 3)) if FULL else ((2000, 500, 500), (400, 100, 3))
 STAY = 10  # seconds after the last attempt: longer than anybody may dawdle
 CROWD = os.path.join(ROOT, "build", "tests/faults/crowd")
 MIB = 1024 * 1024
@@ -74,10 +74,11 @@ class Watch(threading.Thread):
 
     def run(self):
         while not self.over.wait(0.25):
-            out = self.ns.run("ss", "-Htn", "state", "established", f"( sport = :{self.port} )").stdout
-            sources = [line.split()[3].rsplit(":", 1)[0] for line in out.splitlines()]
+            out = self.ns.run("ss", "-Htne", "state", "established", f"( sport = :{self.port} )").stdout
+            # one that waits in the kernel's queue has no inode yet
+            sources = [line.split()[3].rsplit(":", 1)[0] for line in out.splitlines()
+                       if re.search(r"ino:[1-9]", line)]
             strangers = collections.Counter(s for s in sources if "10.99." in s)
-            # those in the queue of the kernel, not yet taken, and those being closed are not kept
             self.most = max(self.most, len(sources))
             self.most_of_one = max(self.most_of_one, max(strangers.values(), default=0))
             self.rss = max(self.rss, self.memory())
@@ -102,10 +103,17 @@ def begin_asking(wan, seconds, order):
     return asker
 
 
+def asked(asker):
+    """The p99 of each kind, in seconds."""
+    times = json.loads(asker.communicate(timeout=60)[0])
+    return {name: sorted(ts)[int(len(ts) * 0.99)] for name, ts in times.items()}
+
+
 def besiege(wan, ns, host, port, pids, how, crowds, ask=None):
     """What became of all crowds together, and what was seen meanwhile."""
     wan.ip("route", "replace", "local", "10.99.0.0/16", "dev", "lo")
     watch = Watch(ns, port, pids)
+    quiet = asked(begin_asking(wan, 1, ask)) if ask else {}
     asker = begin_asking(wan, max(c[0] / c[1] for c in crowds) + STAY / 2, ask) if ask else None
     watch.start()
     running = [begin_crowd(wan, host, port, how, crowd, f"10.99.{64 * n}.1") for n, crowd in enumerate(crowds)]
@@ -115,9 +123,8 @@ def besiege(wan, ns, host, port, pids, how, crowds, ask=None):
               "longest": max(value for end in ends for value in end["longest"].values())}
     for name in ("attempts", "connected", "shaken", "refused", "alive"):
         report[name] = sum(end[name] for end in ends)
-    if asker:
-        for name, times in json.loads(asker.communicate(timeout=60)[0]).items():
-            report[name] = {"n": len(times), "p99": sorted(times)[int(len(times) * 0.99)]}
+    for name, p99 in (asked(asker) if asker else {}).items():
+        report[name] = {"quiet": quiet[name], "p99": p99}
     return report
 
 
@@ -132,7 +139,8 @@ def faults(report):
         found.append("more than 16 of one source are kept")
     if report["grown"] > 64 * MIB:
         found.append("memory grows by more than 64 MiB")
-    if any(report[name]["p99"] > 0.1 for name in ("kept", "new") if name in report):
+    # a tenth of a second, and what a machine needs on which others are at work
+    if any(report[name]["p99"] > 0.1 + 3 * report[name]["quiet"] for name in ("kept", "new") if name in report):
         found.append("the Console waits")
     if report["connected"] < report["attempts"] / 2 or report["mostOfOne"] < 16:
         found.append("there was no crowd")
