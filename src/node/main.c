@@ -22,6 +22,7 @@
 #include "log/log.h"
 #include "node/commands.h"
 #include "node/gate/gate.h"
+#include "node/jail.h"
 #include "node/keeper/keeper.h"
 #include "node/logging.h"
 #include "node/sockets.h"
@@ -227,7 +228,7 @@ static int open_shared(void)
 		log_error("no memory to share", LOG_INT("errno", errno));
 		return -1;
 	}
-	if (sockets_open(&err) < 0) {
+	if (sockets_open(&err) < 0 || jail_enter(JAIL_MAIN, NULL, &err) < 0) {
 		log_error("wgkeeper-node cannot start", LOG_ERR(&err));
 		return -1;
 	}

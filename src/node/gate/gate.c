@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-#include <cap-ng.h>
 #include <errno.h>
-#include <grp.h>
 #include <inttypes.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -19,7 +15,6 @@
 #include "node/logging.h"
 
 enum {
-	FALLBACK_UID = 64999,
 	MESSAGES_A_TURN = 256,
 	MAX_BODY = 262144, /* the published surface's; native rows have less */
 	MAX_ANSWER = 16 * 1024 * 1024,
@@ -342,26 +337,6 @@ static int gate_serve(struct gate *gate, struct err *err)
 	return 0;
 }
 
-static int drop_privileges(struct err *err)
-{
-	struct passwd *user = getpwnam("_wgkeeper-node");
-	uid_t uid = user ? user->pw_uid : FALLBACK_UID;
-	gid_t gid = user ? user->pw_gid : FALLBACK_UID;
-
-	if (geteuid() == 0 &&
-		(setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0 ||
-			setresuid(uid, uid, uid) < 0))
-		return err_set(err, REASON_INTERNAL, NULL, "cannot become uid %u: %s", uid,
-			strerror(errno));
-	if (geteuid() == 0 || getegid() == 0)
-		return err_set(err, REASON_INTERNAL, NULL, "the gate does not run as root");
-	capng_clear(CAPNG_SELECT_BOTH);
-	(void)capng_apply(CAPNG_SELECT_BOTH);
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || capng_have_capabilities(CAPNG_SELECT_CAPS))
-		return err_set(err, REASON_INTERNAL, NULL, "the gate still has capabilities");
-	return 0;
-}
-
 static int watch(int epoll_fd, int fd, struct err *err)
 {
 	struct epoll_event event = { .events = EPOLLIN, .data.fd = fd };
@@ -458,7 +433,7 @@ static int run(struct gate *gate, struct err *err)
 	scoped(closep) int epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	scoped(closep) int signal_fd = -1;
 	sigset_t signals;
-	int r = drop_privileges(err);
+	int r = gate_contain(err);
 
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);

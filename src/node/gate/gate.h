@@ -65,6 +65,13 @@ struct gate {
 int gate_main(int ipc_fd, void *sources);
 
 /*
+ * lock_up.c
+ */
+
+/** Becomes another user and gives up everything that serving does not need. */
+int gate_contain(struct err *err) must_check;
+
+/*
  * guard.c: who may connect, and how often ask
  */
 

@@ -474,10 +474,10 @@ static void done(struct keeper *k)
 
 static int serve(struct keeper *k, struct err *err)
 {
-	int r = keeper_drop_privileges(err);
+	int r = open_fds(k, err);
 
 	if (r >= 0)
-		r = open_fds(k, err);
+		r = keeper_contain(k, err);
 	if (r >= 0)
 		r = hello(k, err);
 	if (r < 0)

@@ -236,8 +236,8 @@ void keeper_unwatch_device(struct keeper *k);
 /** Opens configuration, keys, store and socket. */
 int keeper_start(struct keeper *k, const struct command_line *line, struct err *err) must_check;
 
-/** Keeps CAP_NET_ADMIN and nothing else. */
-int keeper_drop_privileges(struct err *err) must_check;
+/** Keeps CAP_NET_ADMIN, the state directory, and what else it will need; nothing more. */
+int keeper_contain(const struct keeper *k, struct err *err) must_check;
 
 /** Sends the gate the keys that are in force. */
 void keeper_tell_keys(struct keeper *k);

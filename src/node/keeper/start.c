@@ -1,18 +1,16 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-#include <cap-ng.h>
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "log/log.h"
+#include "node/jail.h"
 #include "node/keeper/scrape.h"
 #include "node/logging.h"
 #include "node/sockets.h"
 #include "wg/link.h"
 
-enum { CONFIG_ARENA = 8 * 1024 * 1024, PATH_SIZE = 512 };
+enum { CONFIG_ARENA = 8 * 1024 * 1024, PLACES_ARENA = 1024 * 1024, PATH_SIZE = 512 };
 
 static const char insecure_tls[] =
 	"server.tls is off: the API key and all answers cross the network in clear text";
@@ -168,17 +166,23 @@ int keeper_start(struct keeper *k, const struct command_line *line, struct err *
 	return r;
 }
 
-int keeper_drop_privileges(struct err *err)
+/* What it reads later on: the state directory, certificates when they are renewed, an interface's file when
+ * it is first seen, whether the kernel forwards, and figures about itself. */
+int keeper_contain(const struct keeper *k, struct err *err)
 {
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		return err_set(err, REASON_INTERNAL, NULL, "no_new_privs: %s", strerror(errno));
-	capng_clear(CAPNG_SELECT_BOTH);
-	if (capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_ADMIN) < 0 ||
-		capng_apply(CAPNG_SELECT_CAPS) < 0)
-		return err_set(err, REASON_CONFIG, NULL,
-			"CAP_NET_ADMIN is missing; start wgkeeper-node as root or with that "
-			"capability");
-	/* the bounding set goes where it may; without CAP_SETPCAP there was none to begin with */
-	(void)capng_apply(CAPNG_SELECT_BOUNDS);
-	return 0;
+	struct contain_places places = {
+		.paths = { { k->conf.state_dir, CONTAIN_READ | CONTAIN_WRITE },
+			{ "/proc/sys/net", CONTAIN_READ }, { "/proc/self", CONTAIN_READ } },
+		.n_paths = 3,
+	};
+	char wg_conf[PATH_SIZE];
+	const char *files[] = { k->conf.tls_cert, k->conf.tls_key, k->conf.client_ca,
+		node_conf_wg_path(&k->conf, wg_conf, sizeof wg_conf) };
+	scoped(arena_freep) struct arena *arena = arena_new(PLACES_ARENA);
+	int r = arena ? 0 : err_nomem(err);
+
+	for (unsigned i = 0; i < N_ELEMENTS(files) && r >= 0; i++)
+		if (files[i])
+			r = contain_allow_file(&places, files[i], CONTAIN_READ, arena, err);
+	return r < 0 ? r : jail_enter(JAIL_KEEPER, &places, err);
 }

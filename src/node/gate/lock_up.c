@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* How the gate becomes somebody who can do nothing but serve. */
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "node/gate/gate.h"
+#include "node/jail.h"
+
+enum { FALLBACK_UID = 64999 };
+
+/* Another user before anything else: what follows can then not be undone by root. */
+static int change_user(struct err *err)
+{
+	static const int none[] = { -1 };
+	struct passwd *user = getpwnam("_wgkeeper-node");
+	uid_t uid = user ? user->pw_uid : FALLBACK_UID;
+	gid_t gid = user ? user->pw_gid : FALLBACK_UID;
+
+	contain_bounding_set(none);
+	if (geteuid() == 0 &&
+		(setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0 ||
+			setresuid(uid, uid, uid) < 0))
+		return err_set(err, REASON_INTERNAL, NULL, "cannot become uid %u: %s", uid,
+			strerror(errno));
+	if (geteuid() == 0 || getegid() == 0)
+		return err_set(err, REASON_INTERNAL, NULL, "the gate does not run as root");
+	/* the kernel forgets it where the user changes */
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	return 0;
+}
+
+int gate_contain(struct err *err)
+{
+	/* it reads no file but figures about itself */
+	struct contain_places places = { .paths = { { "/proc/self", CONTAIN_READ } }, .n_paths = 1 };
+	int r = change_user(err);
+
+	return r < 0 ? r : jail_enter(JAIL_GATE, &places, err);
+}
