@@ -127,6 +127,7 @@ enum MHD_Result connection_admit(void *ctx, const struct sockaddr *address, sock
  * From step to step
  */
 
+/* What MHD_get_connection_info() gives is good until it is called again (libmicrohttpd 1.0). */
 struct connection *connection_of(struct MHD_Connection *connection)
 {
 	const union MHD_ConnectionInfo *info =

@@ -69,6 +69,17 @@ static int check_head(struct http_request *req, struct err *err)
 	return 0;
 }
 
+/* Who is still sending may not look at an answer. So a body that is too large, of somebody who has shown a
+ * key, is read away first, unless it is beyond all bounds, or waits to be asked for. */
+static bool is_discardable(const struct http_request *req, const struct err *err)
+{
+	const char *length = http_header(req, "Content-Length");
+	uint64_t bytes;
+
+	return err->reason == REASON_TOO_LARGE && req->caller && length &&
+	       parse_u64(span_of(length), DISCARD_MAX, &bytes) && !http_header(req, "Expect");
+}
+
 static enum MHD_Result begin(struct http_request *req)
 {
 	struct connection *conn = connection_of(req->connection);
@@ -87,6 +98,11 @@ static enum MHD_Result begin(struct http_request *req)
 		/* an answer that is queued here ends the connection, as it must where a body comes that
 		 * nobody will read; else it waits for the next call */
 		req->close |= has_body(req);
+		if (is_discardable(req, &err)) {
+			req->phase = PHASE_DISCARD;
+			connection_step(conn, STEP_BODY);
+			return MHD_YES;
+		}
 		return req->close ? request_queue(req) : MHD_YES;
 	}
 	req->received.max = body_limit(req);
@@ -241,8 +257,6 @@ static void unlink_request(struct http_server *server, struct http_request *req)
 static struct http_request *request_new(struct http_server *server,
 	struct MHD_Connection *connection, const char *url, const char *method)
 {
-	const union MHD_ConnectionInfo *info =
-		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
 	struct connection *conn = connection_of(connection);
 	struct http_request *req = conn ? calloc(1, sizeof *req) : NULL;
 
@@ -263,8 +277,7 @@ static struct http_request *request_new(struct http_server *server,
 	req->started_us = time_monotonic_us();
 	req->answer = (struct sbuf)SBUF_INIT(server->app.max_answer);
 	req->received = (struct sbuf)SBUF_INIT(0);
-	if (info && info->client_addr)
-		(void)cidr_from_sockaddr(info->client_addr, &req->peer);
+	req->peer = conn->guest.peer;
 	connection_step(conn, STEP_BUSY);
 	source_find(req, server->trusted_proxies);
 	choose_id(req);

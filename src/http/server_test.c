@@ -222,7 +222,10 @@ static const struct exchange exchanges[] = {
 	/* without a key the body is not even read */
 	{ "POST /things HTTP/1.1\r\n" HEAD JSON "Content-Length: 12\r\n\r\n", "401",
 		"\"code\":\"unauthorized\"" },
-	{ "POST /things HTTP/1.1\r\n" HEAD KEY JSON "Content-Length: 1001\r\n\r\n", "413",
+	{ "POST /things HTTP/1.1\r\n" HEAD KEY JSON
+	  "Content-Length: 1001\r\nExpect: 100-continue\r\n\r\n",
+		"413", "body_too_large" },
+	{ "POST /things HTTP/1.1\r\n" HEAD KEY JSON "Content-Length: 100000000\r\n\r\n", "413",
 		"body_too_large" },
 	{ "POST /things HTTP/1.1\r\n" HEAD KEY JSON "Content-Length: 1\r\nContent-Length: 1\r\n\r\n{",
 		"400", "" },
@@ -285,6 +288,18 @@ TEST(a_chunked_body_over_the_limit)
 	assert_non_null(strstr(ask(request), " 413 "));
 }
 
+/* It is read away, or the client, still sending, might never see the answer. */
+TEST(a_declared_body_over_the_limit)
+{
+	char request[8192];
+	int n = snprintf(request, sizeof request,
+		"POST /things HTTP/1.1\r\n" HEAD KEY JSON "Content-Length: 4000\r\n\r\n%04000d", 0);
+
+	assert_in_range(n, 4000, sizeof request - 1);
+	start();
+	assert_non_null(strstr(ask(request), " 413 "));
+}
+
 TEST(pins_of_made_certificates)
 {
 	scoped(arena_freep) struct arena *arena = arena_new(100000);
@@ -312,6 +327,7 @@ int main(void)
 		cmocka_unit_test_teardown(exchanges_with_handlers_elsewhere, stop),
 		cmocka_unit_test_teardown(a_full_pool_says_so, stop),
 		cmocka_unit_test_teardown(a_chunked_body_over_the_limit, stop),
+		cmocka_unit_test_teardown(a_declared_body_over_the_limit, stop),
 		cmocka_unit_test(pins_of_made_certificates),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
