@@ -23,7 +23,8 @@ void contain_bounding_set(const int *keep)
 	capng_clear(CAPNG_SELECT_ALL);
 	for (; *keep >= 0; keep++)
 		(void)capng_update(CAPNG_ADD, CAPNG_BOUNDING_SET, (unsigned)*keep);
-	(void)capng_apply(CAPNG_SELECT_BOUNDS);
+	if (capng_apply(CAPNG_SELECT_BOUNDS) != 0)
+		log_debug("the bounding set stays as it is");
 }
 
 bool contain_capabilities(const int *keep)

@@ -411,7 +411,7 @@ static int add_job(struct wgdev *dev, size_t n, uint64_t ticket, struct job **re
 int wgdev_apply(struct wgdev *dev, const struct wgdev_change *changes, size_t n_changes,
 	uint64_t ticket, struct err *err)
 {
-	struct job *job;
+	struct job *job = NULL;
 	int r = add_job(dev, n_changes, ticket, &job, err);
 
 	if (r >= 0 && n_changes)
@@ -422,7 +422,7 @@ int wgdev_apply(struct wgdev *dev, const struct wgdev_change *changes, size_t n_
 int wgdev_configure(struct wgdev *dev, const struct wgkey *private_key, uint16_t listen_port,
 	uint64_t ticket, struct err *err)
 {
-	struct job *job;
+	struct job *job = NULL;
 	int r = add_job(dev, 0, ticket, &job, err);
 
 	if (r < 0)

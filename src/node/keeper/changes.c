@@ -156,7 +156,7 @@ static int create_new(struct keeper *k, const struct ipc_create *in, struct op *
 {
 	struct tombstone tombstone;
 	struct wgkey public_key;
-	struct peer *peer;
+	struct peer *peer = NULL;
 	struct err ignored;
 	bool ended = store_tombstone(k->store, &in->id, &tombstone, &ignored) >= 0;
 	int r;
@@ -283,7 +283,7 @@ int change_check_id(struct keeper *k, const struct uuid *id, struct err *err)
 
 static int put_new(struct keeper *k, const struct ipc_put *in, struct op *op, struct err *err)
 {
-	struct peer *peer;
+	struct peer *peer = NULL;
 	int r = change_make_peer(k, &in->id, &in->public_key, &peer, err);
 
 	if (r < 0)
