@@ -5,7 +5,7 @@ NINJA = ninja
 TREES = build build-san
 
 .DEFAULT_GOAL = all
-.PHONY: help deps all web demo bench test test-unit test-system test-faults test-browser test-kernel test-long lint format clean
+.PHONY: help deps all web demo bench test test-unit test-system test-faults test-browser test-kernel test-distros test-long lint format clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -52,11 +52,17 @@ test-unit: ## unit tests, both compilers, lint
 
 test-system: ## real processes and real WireGuard
 	tools/deps.sh build run test
+	$(MAKE) all
 	tools/run-tests.py system
 
 test-faults: ## kill -9, and what must hold after it
 	tools/deps.sh build run test
+	$(MAKE) all
 	tools/run-tests.py faults
+
+test-distros: ## builds, unit tests and containment in Debian 13 and Ubuntu 24.04 (chroots; as root)
+	tools/deps.sh test
+	tools/distros.sh
 
 test-browser: ## the UI in a real browser
 	tools/deps.sh build run test
