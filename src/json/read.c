@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/rng.h"
 #include "json/read.h"
 
 struct reader {
@@ -232,4 +233,13 @@ int json_read(struct span text, const struct type *type, unsigned flags, void *o
 	if (!json_is_object(json))
 		return err_set(err, REASON_INVALID_JSON, NULL, "the body must be a JSON object");
 	return read_object(&rd, json, type, object);
+}
+
+void json_seed(void)
+{
+	size_t seed = 0;
+
+	while (!seed) /* 0 would mean: choose one yourself */
+		rng_bytes(&seed, sizeof seed);
+	json_object_seed(seed);
 }

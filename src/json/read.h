@@ -28,6 +28,10 @@ enum read_flag {
 	READ_ANSWER = READ_IGNORE_UNKNOWN | READ_READONLY,
 };
 
+/** For a process that will not be able to open /dev/urandom: without it the parser's hash tables would be
+ * seeded with the time, which a stranger knows. Once, before anything is read. */
+void json_seed(void);
+
 /** Reads one object into `object` (of `type`, zeroed by the caller). Texts and lists are copied into
  * `arena`, secrets with wiping. REASON_INVALID_JSON: not JSON, or not an object;
  * REASON_UNKNOWN_FIELD, _DUPLICATE_FIELD, _MISSING_FIELD, _READ_ONLY_FIELD, _INVALID_FIELD. */

@@ -46,15 +46,13 @@ class Node:
         return self
 
     def pid_of(self, part):
-        """`ip netns exec` execs, so the process is main; its children are keeper and gate. The
-        gate has dropped its uid."""
+        """`ip netns exec` execs, so the process is main; its children are "keeper" and "gate"."""
         for pid in self.process.children():
             try:
-                status = open(f"/proc/{pid}/status", encoding="ascii").read()
+                name = open(f"/proc/{pid}/comm", encoding="ascii").read().strip()
             except FileNotFoundError:
                 continue
-            uid = int(re.search(r"^Uid:\s+(\d+)", status, re.M).group(1))
-            if (part == "gate") == (uid != 0):
+            if name == f"wgk-{part}":
                 return pid
         return None
 

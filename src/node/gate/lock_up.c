@@ -8,6 +8,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "json/read.h"
 #include "node/gate/gate.h"
 #include "node/jail.h"
 
@@ -36,9 +37,9 @@ static int change_user(struct err *err)
 
 int gate_contain(struct err *err)
 {
-	/* it reads no file but figures about itself */
-	struct contain_places places = { .paths = { { "/proc/self", CONTAIN_READ } }, .n_paths = 1 };
 	int r = change_user(err);
 
-	return r < 0 ? r : jail_enter(JAIL_GATE, &places, err);
+	json_seed();
+	/* no places: no path leads anywhere for it */
+	return r < 0 ? r : jail_enter(JAIL_GATE, NULL, err);
 }

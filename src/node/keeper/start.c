@@ -167,13 +167,13 @@ int keeper_start(struct keeper *k, const struct command_line *line, struct err *
 }
 
 /* What it reads later on: the state directory, certificates when they are renewed, an interface's file when
- * it is first seen, whether the kernel forwards, and figures about itself. */
+ * it is first seen, and whether the kernel forwards. */
 int keeper_contain(const struct keeper *k, struct err *err)
 {
 	struct contain_places places = {
 		.paths = { { k->conf.state_dir, CONTAIN_READ | CONTAIN_WRITE },
-			{ "/proc/sys/net", CONTAIN_READ }, { "/proc/self", CONTAIN_READ } },
-		.n_paths = 3,
+			{ "/proc/sys/net", CONTAIN_READ } },
+		.n_paths = 2,
 	};
 	char wg_conf[PATH_SIZE];
 	const char *files[] = { k->conf.tls_cert, k->conf.tls_key, k->conf.client_ca,
