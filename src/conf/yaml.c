@@ -289,5 +289,10 @@ int conf_read_file(const char *path, const struct type *type, void *object, stru
 	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
 		return err_set(err, REASON_CONFIG, NULL, "config path is a directory: %s", path);
 	r = conf_slurp(path, CONF_FILE_MAX, &text, arena, err);
-	return r < 0 ? r : conf_read_yaml(path, text, type, object, arena, err);
+	if (r >= 0)
+		r = conf_read_yaml(path, text, type, object, arena, err);
+	/* it held the secrets too; what is needed has been copied */
+	if (text.at)
+		explicit_bzero((char *)(uintptr_t)text.at, text.len);
+	return r;
 }

@@ -229,6 +229,7 @@ static int check_key(struct node_conf *conf, struct arena *arena, struct err *er
 			return err_context(err, r, "auth.api_key_file");
 		text = span_trim(text);
 		conf->api_key = (struct secret){ arena_secret(arena, text), text.len };
+		explicit_bzero((char *)(uintptr_t)text.at, text.len);
 		if (!conf->api_key.at)
 			return arena_full(arena, err);
 	}
@@ -351,4 +352,17 @@ int node_conf_load(const char *path, struct node_conf *ret_conf, struct arena *a
 	if (r >= 0)
 		*ret_conf = conf;
 	return r;
+}
+
+static void forget(struct secret *secret)
+{
+	if (secret->at)
+		explicit_bzero((char *)(uintptr_t)secret->at, secret->len);
+	*secret = (struct secret){ 0 };
+}
+
+void node_conf_forget(struct node_conf *conf)
+{
+	forget(&conf->api_key);
+	forget(&conf->metrics_token);
 }

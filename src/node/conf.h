@@ -60,5 +60,8 @@ int node_conf_load(const char *path, struct node_conf *ret_conf, struct arena *a
  * published. Returns `buf`. */
 const char *node_conf_wg_path(const struct node_conf *conf, char *buf, size_t size);
 
+/** Overwrites the secrets: their digests are known by now. */
+void node_conf_forget(struct node_conf *conf);
+
 /** The usable offsets of a subnet: first and last address a host can have. */
 void node_conf_hosts(const struct cidr *subnet, uint64_t *ret_first, uint64_t *ret_last);

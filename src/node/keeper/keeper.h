@@ -142,6 +142,8 @@ struct keeper {
 	struct key_uses key_uses;
 	struct witness witness, committed_witness;
 	struct import_names *names; /* what wg-quick's file says */
+	struct digest metrics_token;
+	bool key_in_file; /* the configuration names an API key; the key itself has been forgotten */
 	struct store *store;
 	struct peers peers;
 	struct pool pools[2];

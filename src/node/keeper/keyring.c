@@ -339,7 +339,7 @@ int keyring_end(struct keeper *k, const struct ipc_number *in, struct op *op, st
 	if (r < 0)
 		return r;
 	take_out(&k->keys, key.number);
-	if (key.origin == NODE_KEY_FILE && k->conf.api_key.at)
+	if (key.origin == NODE_KEY_FILE && k->key_in_file)
 		log_warn("auth.api_key is retired; remove it");
 	return reply(op, &key, err);
 }

@@ -166,8 +166,7 @@ void scrape_setup(struct keeper *k, bool serving)
 		return;
 	snprintf(setup.interface, sizeof setup.interface, "%s", k->conf.interface);
 	if (k->conf.metrics_port)
-		setup.token = digest_of(
-			(struct span){ k->conf.metrics_token.at, k->conf.metrics_token.len });
+		setup.token = k->metrics_token;
 	if (ipc_send_fd(k->ipc_fd, &head, &setup, sizeof setup, serving ? -1 : k->metrics_fd) <= 0)
 		log_error("the gate was not told how to serve metrics");
 }

@@ -100,6 +100,8 @@ static int open_identity(struct keeper *k, struct err *err)
 	if (gethostname(k->host, sizeof k->host) < 0 || !k->host[0])
 		snprintf(k->host, sizeof k->host, "wgkeeper-node");
 	k->host[sizeof k->host - 1] = '\0';
+	k->metrics_token =
+		digest_of((struct span){ k->conf.metrics_token.at, k->conf.metrics_token.len });
 	if (k->conf.tls == NODE_TLS_OFF)
 		log_warn(insecure_tls);
 	return renew_open(k, err);
@@ -163,6 +165,8 @@ int keeper_start(struct keeper *k, const struct command_line *line, struct err *
 			&k->listen_fd, err);
 	if (r >= 0)
 		scrape_listen(k);
+	k->key_in_file = k->conf.api_key.at != NULL;
+	node_conf_forget(&k->conf);
 	return r;
 }
 
