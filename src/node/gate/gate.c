@@ -388,6 +388,8 @@ static int loop(struct gate *gate, int epoll_fd, int signal_fd, struct err *err)
 		if (time_monotonic_us() - looked_us > USEC_PER_SEC) {
 			looked_us = time_monotonic_us();
 			gate_give_up_old(gate);
+			if (!gate->server)
+				say_hello(gate);
 		}
 		r = serve_turn(gate->server, &server_watched, epoll_fd, err);
 		if (r >= 0)

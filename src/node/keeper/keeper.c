@@ -17,6 +17,7 @@
 enum {
 	MESSAGES_A_TURN = 512,
 	LEFT_OVER_MAX = 65536,
+	GREETINGS_MAX = 10,
 	EVENTS = 8,
 	GRACE_US = 5000000,
 	HURRY_MS = 500,
@@ -116,9 +117,18 @@ bool keeper_send_setup(struct keeper *k, bool with_socket)
 	return r > 0;
 }
 
-/* It keeps a socket it has. */
+/* It keeps a socket it has. One that greets without end is answered ten times a second; it repeats itself
+ * while it is not served. */
 static void greet(struct keeper *k, const struct ipc_message *hello)
 {
+	int64_t now = time_monotonic_us();
+
+	if (now - k->greeted_us >= USEC_PER_SEC) {
+		k->greeted_us = now;
+		k->n_greeted = 0;
+	}
+	if (++k->n_greeted > GREETINGS_MAX)
+		return;
 	bulk_forget(k); /* of a gate that is gone */
 	(void)keeper_send_setup(k, !(hello->head.flags & IPC_SERVING));
 	scrape_setup(k, (hello->head.flags & IPC_METERING) != 0);

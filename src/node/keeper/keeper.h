@@ -204,6 +204,8 @@ struct keeper {
 	size_t n_outbox;
 	STAILQ_HEAD(, lister) listers;
 	unsigned n_asked; /* requests that have no answer yet */
+	int64_t greeted_us; /* the second in which the gate has greeted so often */
+	unsigned n_greeted;
 
 	int epoll_fd, ipc_fd, timer_fd, signal_fd, link_fd;
 	int64_t timer_us; /* what the timer is set to */
