@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include <cap-ng.h>
 #include <errno.h>
+#include <link.h>
+#include <malloc.h>
+#include <stdint.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -76,6 +80,26 @@ static int set_limits(const struct contain_limit *limits, struct err *err)
 	return 0;
 }
 
+/* Code that ran at the start alone is given back; what is needed again comes again, from the page cache. */
+static int forget_code(struct dl_phdr_info *object, size_t size, void *ctx)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+
+	(void)size;
+	(void)ctx;
+	for (unsigned i = 0; i < object->dlpi_phnum; i++) {
+		const ElfW(Phdr) *segment = &object->dlpi_phdr[i];
+		uintptr_t first = (object->dlpi_addr + segment->p_vaddr) & ~(page - 1);
+		uintptr_t end = object->dlpi_addr + segment->p_vaddr + segment->p_memsz;
+
+		/* never a page that may have been written */
+		if (segment->p_type == PT_LOAD && (segment->p_flags & PF_X) &&
+			!(segment->p_flags & PF_W) && end > first)
+			(void)madvise((void *)first, end - first, MADV_DONTNEED);
+	}
+	return 0;
+}
+
 static int give_up(const struct contain_rules *rules, const struct contain_places *places,
 	int *ret_landlock, struct err *err)
 {
@@ -110,6 +134,8 @@ int contain(const struct contain_rules *rules, const struct contain_places *plac
 				      "and file modes"
 				    : "this kernel has no Landlock; files are left to their modes",
 			LOG_STR("process", rules->name), LOG_INT("landlock", landlock));
+	malloc_trim(0); /* what making the filter took */
+	dl_iterate_phdr(forget_code, NULL);
 	log_debug("contained", LOG_STR("process", rules->name), LOG_INT("landlock", landlock));
 	return 0;
 }

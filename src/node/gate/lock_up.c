@@ -4,6 +4,7 @@
 #include <grp.h>
 #include <pwd.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -14,14 +15,30 @@
 
 enum { FALLBACK_UID = 64999 };
 
+/* The user of the package, from the file itself: name services may be libraries, and networks. */
+static void find_user(uid_t *ret_uid, gid_t *ret_gid)
+{
+	FILE *file = fopen("/etc/passwd", "re");
+	const struct passwd *user;
+
+	*ret_uid = *ret_gid = FALLBACK_UID;
+	while (file && (user = fgetpwent(file)))
+		if (!strcmp(user->pw_name, "_wgkeeper-node")) {
+			*ret_uid = user->pw_uid;
+			*ret_gid = user->pw_gid;
+		}
+	if (file)
+		fclose(file);
+}
+
 /* Another user before anything else: what follows can then not be undone by root. */
 static int change_user(struct err *err)
 {
 	static const int none[] = { -1 };
-	struct passwd *user = getpwnam("_wgkeeper-node");
-	uid_t uid = user ? user->pw_uid : FALLBACK_UID;
-	gid_t gid = user ? user->pw_gid : FALLBACK_UID;
+	uid_t uid;
+	gid_t gid;
 
+	find_user(&uid, &gid);
 	contain_bounding_set(none);
 	if (geteuid() == 0 &&
 		(setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0 ||

@@ -48,6 +48,11 @@ static void texts_done(struct texts *texts)
 	arena_free(texts->arena);
 }
 
+static bool is_renewable(const struct keeper *k)
+{
+	return k->conf.tls == NODE_TLS_FILES || k->conf.client_ca;
+}
+
 /* `now_s` 0: whatever the certificate's dates. */
 static int read_texts(const struct keeper *k, int64_t now_s, struct texts *texts, struct err *err)
 {
@@ -68,6 +73,9 @@ static int read_texts(const struct keeper *k, int64_t now_s, struct texts *texts
 		return err_set(err, REASON_CONFIG, "server.tls_cert",
 			"certificates and key have %zu bytes; they may have %zu together", len,
 			(size_t)IPC_PEM_MAX);
+	/* a pair of our own making is one */
+	if (!is_renewable(k))
+		return 0;
 	tls = (struct http_tls){ texts->cert, texts->key, texts->client_ca };
 	return tls_check(&tls, now_s, err);
 }
@@ -87,7 +95,7 @@ static void warn_of_dates(const struct keeper *k)
 	struct http_tls tls = { k->cert_pem, k->key_pem, NULL };
 	struct err err;
 
-	if (k->cert_pem && tls_check(&tls, time_now().us / USEC_PER_SEC, &err) < 0)
+	if (tls_check(&tls, time_now().us / USEC_PER_SEC, &err) < 0)
 		log_warn("the certificate is out of date; it is used all the same", LOG_ERR(&err));
 }
 
@@ -100,10 +108,11 @@ int renew_open(struct keeper *k, struct err *err)
 	if (r < 0)
 		return r;
 	use(k, &texts);
+	if (!is_renewable(k))
+		return 0;
 	warn_of_dates(k);
 	k->renewal.seen = seen;
-	if (k->conf.tls == NODE_TLS_FILES || k->conf.client_ca)
-		k->renewal.next_us = time_monotonic_us() + LOOK_US;
+	k->renewal.next_us = time_monotonic_us() + LOOK_US;
 	return 0;
 }
 
