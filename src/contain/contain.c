@@ -9,6 +9,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "contain/internal.h"
@@ -126,6 +127,7 @@ int contain(const struct contain_rules *rules, const struct contain_places *plac
 		return err_set(err, REASON_INTERNAL, NULL, "no_new_privs: %s", strerror(errno));
 	if (!contain_is_built())
 		return 0;
+	tzset(); /* the C library opens /etc/localtime once, even for UTC */
 	r = give_up(rules, places, &landlock, err);
 	if (r < 0)
 		return err_context(err, r, "%s cannot be contained", rules->name);

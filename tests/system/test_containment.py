@@ -116,7 +116,8 @@ def test_the_processes_of_a_running_node_are_contained(make_node):
     assert limits(gate)["Max processes"] == ("0", "0")
     files = [os.readlink(f"/proc/{gate}/fd/{fd}") for fd in os.listdir(f"/proc/{gate}/fd")]
     known = (node.process.log_path, "/dev/null", f"/proc/{gate}/stat", f"/proc/{gate}/fd")
-    assert [name for name in files if name.startswith("/") and name not in known] == []
+    # from outside of a chroot the names are longer
+    assert [name for name in files if name.startswith("/") and not name.endswith(known)] == []
 
 
 def test_a_node_whose_log_is_a_pipe_writes_no_file_at_all(make_node):

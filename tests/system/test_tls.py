@@ -166,15 +166,24 @@ def test_what_cannot_be_used_is_kept_out(make_node, client, tmp_path):
     assert "PRIVATE KEY" not in text and "nonsense" not in text.replace(str(nonsense), "")
 
 
-@pytest.mark.parametrize("key_of,word", [("two", "belong"), (None, "cannot read")], ids=["pair", "missing"])
-def test_a_pair_that_is_none_is_refused_at_start(make_node, tmp_path, key_of, word):
+def other_key(authority, _cert, key):
+    replace(key, authority.issue("two")[1])
+
+
+def no_key(_authority, _cert, key):
+    os.remove(key)
+
+
+def long_chain(_authority, cert, _key):
+    with open(cert, "a", encoding="ascii") as out:
+        out.write("# a comment\n" * 5000)
+
+
+@pytest.mark.parametrize("spoil,word", [(other_key, "belong"), (no_key, "cannot read"), (long_chain, "may have")],
+                         ids=["pair", "missing", "long"])
+def test_files_that_will_not_do_are_refused_at_start(make_node, tmp_path, spoil, word):
     authority, node = tls.Authority(tmp_path / "ca"), make_node(start=False)
-    pair = authority.issue("one")
-    cert, key = use_files(node, pair)
-    if key_of:
-        replace(key, authority.issue(key_of)[1])
-    else:
-        os.remove(key)
+    spoil(authority, *use_files(node, authority.issue("one")))
     node.start(wait=False)
     wait_for(lambda: not node.process.running())
     assert node.process.popen.returncode == 78
