@@ -4,11 +4,12 @@
 #include <semaphore.h>
 #include <sodium.h>
 
+#include "crypto/guess.h"
 #include "crypto/password.h"
 
 static_assert(PASSWORD_HASH_SIZE >= crypto_pwhash_STRBYTES, "room for libsodium's text");
 
-enum { PASSES = 2, MEMORY = 19 * 1024 * 1024, LEAST = 12, MOST = 256 };
+enum { PASSES = 2, MEMORY = 19 * 1024 * 1024, LEAST = 15, MOST = 256 };
 
 static sem_t at_once;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -49,31 +50,16 @@ bool password_verify(struct span password, const char *hash)
 	return hash && !differs;
 }
 
-static const char *const common[] = { "123456789012", "1234567890123", "password1234",
-	"passwordpassword", "qwertyuiop12", "qwertyuiopas", "administrator", "changemeplease",
-	"letmeinletmein", "wgkeeper1234", "wgkeeperadmin", "wireguard1234", "adminadminadmin", NULL };
-
-static bool is_one_character(struct span password)
-{
-	for (size_t i = 1; i < password.len; i++)
-		if (password.at[i] != password.at[0])
-			return false;
-	return true;
-}
-
 int password_check(struct span password, const char *username, const char *field, struct err *err)
 {
 	size_t characters = 0;
-	bool guessable = is_one_character(password) || span_is_nocase(password, username);
 
 	for (size_t i = 0; i < password.len; i++)
 		characters += ((unsigned char)password.at[i] & 0xc0) != 0x80;
 	if (characters < LEAST || password.len > MOST)
 		return err_set(err, REASON_WEAK_PASSWORD, field,
 			"use %d to %d characters; a few random words are easy to keep", LEAST, MOST);
-	for (const char *const *word = common; *word && !guessable; word++)
-		guessable = span_is_nocase(password, *word);
-	if (guessable)
+	if (guess_is_easy(password, username))
 		return err_set(err, REASON_WEAK_PASSWORD, field,
 			"this password is among the first that are tried; choose another");
 	return 0;

@@ -19,8 +19,8 @@ int password_hash(struct span password, char ret_hash[PASSWORD_HASH_SIZE], struc
  * user is not told from a wrong password by time. */
 bool password_verify(struct span password, const char *hash);
 
-/** REASON_WEAK_PASSWORD: fewer than 12 or more than 256 characters, one character only, or the user's
- * name or another word that everybody tries. Rules of composition there are none (NIST SP 800-63B
- * section 5.1.1.2). */
+/** REASON_WEAK_PASSWORD: fewer than 15 characters, more than 256 bytes, or easy to guess (crypto/guess.h).
+ * So NIST SP 800-63B-4 section 3.1.1.2 has it for a password that is the only factor; rules of
+ * composition there are none, and no password grows old. */
 int password_check(struct span password, const char *username, const char *field, struct err *err)
 	must_check;
