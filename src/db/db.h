@@ -35,6 +35,7 @@ struct db_conf {
 	uint32_t application_id; /* tells our database from another program's */
 	bool audited;
 	bool exclusive; /* nobody else opens the file meanwhile */
+	bool scoped;    /* lists leave out what whoever the handle works for may not see */
 };
 
 /** A parameter that is not part of an object. */
@@ -163,3 +164,23 @@ int db_list(struct db *db, unsigned query, const struct db_list *list, struct db
 /** Whether the error is one after which nothing may be acknowledged and no write tried again: the state
  * of the file on disk is not known (SQLite). */
 bool db_is_broken(const struct err *err);
+
+/*
+ * What is left out of lists. In a `scoped` database each list statement has a filter part named "scope",
+ * and db_list() adds it unless whoever the handle works for sees everything.
+ */
+
+struct db_scope {
+	bool all;
+	struct uuid value; /* the part's parameter :scope */
+};
+
+/** Says for whom `db` works from now on; NULL: nobody, for whom nothing is listed (REASON_FORBIDDEN).
+ * `scope` must live that long. */
+void db_work_for(struct db *db, const struct db_scope *scope);
+
+/** For whom it works. */
+const struct db_scope *db_works_for(const struct db *db);
+
+/** Every list statement of the table must have the part. REASON_INTERNAL names one that has none. */
+int db_check_scopes(const struct query *queries, size_t n, struct err *err) must_check;

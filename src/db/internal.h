@@ -31,6 +31,7 @@ struct db {
 	const struct db_engine *engine;
 	void *handle;
 	struct db_conf conf;
+	const struct db_scope *scope;
 	struct prepared *prepared; /* one per query */
 	struct cached_list lists[LIST_CACHE];
 	unsigned next_list;
@@ -53,6 +54,11 @@ int db_told(struct db *db, int r, struct err *err);
 
 /** 1: the query gives a row; 0: none. */
 int db_has_row(struct db *db, unsigned query, struct db_in in, struct err *err) must_check;
+
+/** Adds the scope's part and parameter to a list that is about to be asked for; `in` may then use `room`.
+ * REASON_FORBIDDEN: the handle works for nobody. */
+int db_scope_list(struct db *db, unsigned query, uint32_t *filters, struct db_in *in,
+	struct db_arg room[PARAMS_MAX + 1], struct err *err) must_check;
 
 /** All rows of a bound statement, side by side in the arena. */
 int db_collect(struct db *db, struct prepared *p, const struct type *type, struct list *ret_list,

@@ -118,12 +118,15 @@ int db_list(struct db *db, unsigned id, const struct db_list *list, struct db_in
 	struct list_key key = { .query = id, .filters = list->filters,
 		.sort = db_sort(db, id, list->sort), .descending = list->descending,
 		.after = list->after };
+	struct db_arg room[PARAMS_MAX + 1];
 	struct prepared *p;
 	int r;
 
 	assert(db->conf.queries[id].mode == QUERY_LIST);
 	assert(key.sort || !list->sort);
-	r = db_ready(db, err);
+	r = db_scope_list(db, id, &key.filters, &in, room, err);
+	if (r >= 0)
+		r = db_ready(db, err);
 	if (r >= 0)
 		r = prepare_list(db, &key, &p, err);
 	return r < 0 ? r : db_all_of(db, p, &db->conf.queries[id], in, type, ret_list, arena, err);
