@@ -44,6 +44,10 @@ enum route_flag {
 	ROUTE_LAX = 1 << 0,     /* body and query as the published node takes them */
 	ROUTE_NO_AUDIT = 1 << 1, /* for the description only */
 	ROUTE_HIDDEN = 1 << 2,  /* not in the API's description */
+	/* from here on the app's `authorize` and `handle` see to it */
+	ROUTE_REAUTH = 1 << 3,  /* only shortly after the password was given */
+	ROUTE_SESSION = 1 << 4, /* only for somebody signed in, not for an API token */
+	ROUTE_SECRET = 1 << 5,  /* the answer holds a secret: it is never kept */
 };
 
 struct http_request;
@@ -58,6 +62,10 @@ struct route {
 	unsigned status;    /* of success; 0: 200, or 204 without a body */
 	size_t max_body;    /* 0: the app's */
 	const char *summary; /* one line for the description */
+	unsigned scope;      /* the app's own: how the caller's scope limits this way in */
+	/** Answers once more, from what is there now, a request that made or changed `id`; NULL: this
+	 * cannot be done. Without `out` it is not needed. */
+	int (*again)(struct http_request *req, const struct uuid *id, struct err *err);
 };
 
 struct http_header {
@@ -109,6 +117,12 @@ bool http_has_certificate(const struct http_request *req);
 
 /** The first value of a header of the request, or NULL. Valid as long as the request. */
 const char *http_header(const struct http_request *req, const char *name);
+
+/** Whether the method may change something. */
+static inline bool http_is_unsafe(const struct http_request *req)
+{
+	return req->method != HTTP_GET && req->method != HTTP_OTHER;
+}
 
 /** A cookie's value, or NULL. */
 const char *http_cookie(const struct http_request *req, const char *name);

@@ -196,7 +196,8 @@ void http_run(struct http_request *req)
 	int r = request_decode(req, &err);
 
 	if (r >= 0)
-		r = req->route->handle(req, &err);
+		r = req->server->app.handle ? req->server->app.handle(req, &err)
+					    : req->route->handle(req, &err);
 	if (r != HTTP_PENDING)
 		http_finish(req, r, &err);
 }

@@ -49,6 +49,8 @@ struct http_app {
 	int (*authorize)(struct http_request *req, struct err *err);
 	/** Calls http_run(req), here or in another thread. NULL: here. False: too busy (503). */
 	bool (*dispatch)(struct http_request *req);
+	/** Called instead of the row's handler, with everything decoded; calls that. NULL: not needed. */
+	int (*handle)(struct http_request *req, struct err *err);
 	/** The answer for requests without a route. NULL: 404. */
 	void (*no_route)(struct http_request *req);
 	/** Writes the body of a failure. NULL: http_problem(). */

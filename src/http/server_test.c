@@ -133,6 +133,13 @@ static bool too_busy(struct http_request *req)
 	return false;
 }
 
+static int refuse_some(struct http_request *req, struct err *err)
+{
+	if (req->query && ((const struct query *)req->query)->limit == 13)
+		return err_set(err, REASON_FORBIDDEN, NULL, "thirteen");
+	return req->route->handle(req, err);
+}
+
 static const struct http_header headers[] = { { "X-Frame-Options", "DENY", NULL }, { 0 } };
 
 static struct http_app app = { .routes = routes, .n_routes = N_ELEMENTS(routes), .headers = headers,
@@ -161,6 +168,7 @@ static int stop(void **state)
 	http_server_stop(server, 2000);
 	server = NULL;
 	app.dispatch = NULL;
+	app.handle = NULL;
 	return 0;
 }
 
@@ -275,6 +283,14 @@ TEST(a_full_pool_says_so)
 	assert_non_null(strstr(answer, "Retry-After: 1"));
 }
 
+TEST(the_app_stands_before_handlers)
+{
+	app.handle = refuse_some;
+	start();
+	run_exchanges();
+	assert_non_null(strstr(ask("GET /things/a?limit=13 HTTP/1.1\r\n" HEAD "\r\n"), " 403 "));
+}
+
 TEST(a_chunked_body_over_the_limit)
 {
 	char request[8192];
@@ -326,6 +342,7 @@ int main(void)
 		cmocka_unit_test_teardown(exchanges_in_the_servers_thread, stop),
 		cmocka_unit_test_teardown(exchanges_with_handlers_elsewhere, stop),
 		cmocka_unit_test_teardown(a_full_pool_says_so, stop),
+		cmocka_unit_test_teardown(the_app_stands_before_handlers, stop),
 		cmocka_unit_test_teardown(a_chunked_body_over_the_limit, stop),
 		cmocka_unit_test_teardown(a_declared_body_over_the_limit, stop),
 		cmocka_unit_test(pins_of_made_certificates),
