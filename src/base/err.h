@@ -109,6 +109,17 @@
 	X(REASON_WEAK_PASSWORD,       "weak_password",         ERR_INVALID,     400, "The password is not acceptable")      \
 	X(REASON_STANDBY,             "standby",               ERR_UNAVAILABLE, 503, "This instance stands by")             \
 	X(REASON_LEASE,               "lease_lost",            ERR_UNAVAILABLE, 503, "Another instance works this node")    \
+	/* operators, and how they ask */                                                                               \
+	X(REASON_REAUTH,              "reauth_required",       ERR_DENIED,      403, "The password is needed again")        \
+	X(REASON_SESSION_ONLY,        "session_required",      ERR_DENIED,      403, "Not for this API token")              \
+	X(REASON_ROLE_TOO_HIGH,       "role_too_high",         ERR_DENIED,      403, "The role is above your own")          \
+	X(REASON_OPERATOR_NOT_FOUND,  "operator_not_found",    ERR_NOT_FOUND,   404, "There is no such operator")           \
+	X(REASON_SESSION_NOT_FOUND,   "session_not_found",     ERR_NOT_FOUND,   404, "There is no such session")            \
+	X(REASON_TOKEN_NOT_FOUND,     "token_not_found",       ERR_NOT_FOUND,   404, "There is no such token")              \
+	X(REASON_LAST_ADMINISTRATOR,  "last_administrator",    ERR_CONFLICT,    409, "There must be an administrator")      \
+	X(REASON_OWN_ACCOUNT,         "own_account",           ERR_CONFLICT,    409, "Not on one's own account")            \
+	X(REASON_ONCE_BUSY,           "idempotency_in_progress", ERR_CONFLICT,  409, "The first request is under way")      \
+	X(REASON_ONCE_LOST,           "idempotency_answer_lost", ERR_CONFLICT,  409, "Done, but its answer is lost")        \
 	/* start-up */                                                                                                  \
 	X(REASON_CONFIG,              "config_invalid",        ERR_INVALID,     400, "The configuration is not acceptable") \
 	X(REASON_FOREIGN,             "foreign_store",         ERR_INVALID,     400, "The file is not ours")                \

@@ -6,6 +6,7 @@
 #include <pthread.h>
 
 #include "console/auth/failures.h"
+#include "console/auth/permission.h"
 #include "console/conf.h"
 #include "console/events.h"
 #include "console/fleet/fleet.h"
@@ -13,16 +14,22 @@
 #include "console/store/store.h"
 #include "http/http.h"
 
-enum console_perm {
-	PERM_SESSION = HTTP_PERM_ANYONE + 1, /* anybody signed in, also before the password change */
-	PERM_READ,
-	PERM_WRITE,
+/* How a route's row limits the caller to what they may see. A row that says nothing is not served. */
+enum scope_rule {
+	SCOPE_FORGOTTEN,
+	SCOPE_SELF,   /* it is about the caller, or about nobody */
+	SCOPE_ROWS,   /* its list statements leave out what the caller may not see */
+	SCOPE_NODE,   /* {id} is a node that the caller may see */
+	SCOPE_PERSON, /* a person */
+	SCOPE_PEER,   /* a peer */
+	SCOPE_FLEET,  /* it is about everything: for those who may see everything */
 };
 
 enum console_pool { POOL_DB, POOL_NODE };
 
 struct instance;
 struct limiter;
+struct inflight;
 
 struct console {
 	struct console_conf conf;
@@ -32,17 +39,23 @@ struct console {
 	struct instance *instance;
 	struct fleet *fleet;
 	struct failures *failures;
+	struct inflight *inflight; /* requests with an Idempotency-Key */
 	struct limiter *logins; /* under `login_lock` */
 	pthread_mutex_t login_lock, auth_lock;
 	struct db *auth_db; /* for the server's threads, under `auth_lock`; reads only */
 };
 
-/** Who asks. */
+/** Who asks. With an API token `session` says what its operator is, and its role. */
 struct caller {
 	struct session_row session;
-	struct digest token;
-	const char *csrf;
+	int way; /* enum auth_way */
+	struct uuid credential; /* the session's, or the token's */
+	struct digest digest;   /* of what was sent */
+	const char *csrf;       /* NULL with a token */
+	bool elevated;          /* a token that passes where the password would be asked for */
+	struct timestamp used_at;
 	struct actor actor;
+	struct db_scope scope;
 };
 
 extern const struct route console_routes[];

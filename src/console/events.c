@@ -10,11 +10,11 @@
 #include "base/time.h"
 #include "http/stream.h"
 
-enum { STREAMS_MAX = 256, PER_SESSION_MAX = 16, RING = 64 * 1024, EVENT_MAX = 32 * 1024 };
+enum { PER_SESSION_MAX = 16, RING = 64 * 1024, EVENT_MAX = 32 * 1024 };
 
 struct reader {
 	struct http_stream *stream;
-	struct digest session;
+	struct event_owner owner;
 	bool behind; /* it missed something and is to be told */
 	TAILQ_ENTRY(reader) link;
 };
@@ -47,13 +47,13 @@ static void drop(struct events *events, struct reader *reader)
 	free(reader);
 }
 
-static unsigned count_of(const struct events *events, const struct digest *session)
+static unsigned count_of(const struct events *events, const struct uuid *credential)
 {
 	struct reader *reader;
 	unsigned n = 0;
 
 	TAILQ_FOREACH(reader, &events->readers, link)
-		n += digest_equal(&reader->session, session);
+		n += uuid_equal(&reader->owner.credential, credential);
 	return n;
 }
 
@@ -68,14 +68,15 @@ static void sweep(struct events *events)
 	}
 }
 
-static int add(struct events *events, struct http_request *req, const struct digest *session,
+static int add(struct events *events, struct http_request *req, const struct event_owner *owner,
 	int64_t seq, struct err *err)
 {
 	char hello[160], now[TIME_TEXT_SIZE];
 	struct reader *reader;
 
 	sweep(events);
-	if (events->n >= STREAMS_MAX || count_of(events, session) >= PER_SESSION_MAX)
+	if (events->n >= EVENTS_STREAMS_MAX ||
+		count_of(events, &owner->credential) >= PER_SESSION_MAX)
 		return err_set(err, REASON_BUSY, NULL, "too many event streams are open");
 	reader = calloc(1, sizeof *reader);
 	if (!reader)
@@ -85,7 +86,7 @@ static int add(struct events *events, struct http_request *req, const struct dig
 		free(reader);
 		return err_nomem(err);
 	}
-	reader->session = *session;
+	reader->owner = *owner;
 	TAILQ_INSERT_TAIL(&events->readers, reader, link);
 	events->n++;
 	snprintf(hello, sizeof hello, "event: hello\nid: %lld\ndata: {\"time\":\"%s\",\"seq\":%lld}\n\n",
@@ -94,14 +95,14 @@ static int add(struct events *events, struct http_request *req, const struct dig
 	return 0;
 }
 
-int events_subscribe(struct events *events, struct http_request *req, const struct digest *session,
+int events_subscribe(struct events *events, struct http_request *req, const struct event_owner *owner,
 	int64_t seq, struct err *err)
 {
 	int r;
 
 	req->content_type = "text/event-stream";
 	pthread_mutex_lock(&events->lock);
-	r = add(events, req, session, seq, err);
+	r = add(events, req, owner, seq, err);
 	pthread_mutex_unlock(&events->lock);
 	return r;
 }
@@ -137,17 +138,46 @@ void events_heartbeat(struct events *events)
 	send_all(events, ":\n\n", 3);
 }
 
-void events_end(struct events *events, const struct digest *session)
+size_t events_owners(struct events *events, struct event_owner ret_owners[EVENTS_STREAMS_MAX])
+{
+	struct reader *reader;
+	size_t n = 0;
+
+	pthread_mutex_lock(&events->lock);
+	TAILQ_FOREACH(reader, &events->readers, link)
+		ret_owners[n++] = reader->owner;
+	pthread_mutex_unlock(&events->lock);
+	return n;
+}
+
+/* Both may be NULL: then it does not matter. */
+static void end_some(struct events *events, const struct uuid *credential, const struct uuid *operator,
+	const struct uuid *except)
 {
 	struct reader *reader, *next;
 
 	pthread_mutex_lock(&events->lock);
 	for (reader = TAILQ_FIRST(&events->readers); reader; reader = next) {
+		const struct event_owner *owner = &reader->owner;
+
 		next = TAILQ_NEXT(reader, link);
-		if (!session || digest_equal(&reader->session, session))
-			drop(events, reader);
+		if ((credential && !uuid_equal(&owner->credential, credential)) ||
+			(operator && !uuid_equal(&owner->operator, operator)) ||
+			(except && uuid_equal(&owner->credential, except)))
+			continue;
+		drop(events, reader);
 	}
 	pthread_mutex_unlock(&events->lock);
+}
+
+void events_end(struct events *events, const struct uuid *credential)
+{
+	end_some(events, credential, NULL, NULL);
+}
+
+void events_end_of(struct events *events, const struct uuid *operator, const struct uuid *except)
+{
+	end_some(events, NULL, operator, except);
 }
 
 void events_free(struct events *events)

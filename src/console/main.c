@@ -9,7 +9,10 @@
 
 #include "base/parse.h"
 #include "console/app.h"
+#include "console/auth/caller.h"
 #include "console/auth/session.h"
+#include "console/handle.h"
+#include "console/once.h"
 #include "console/instance.h"
 #include "console/store/instances.h"
 #include "console/ui.h"
@@ -192,16 +195,19 @@ static int start(struct console *c, struct http_server **ret_server, struct err 
 	struct http_app app = { .ctx = c, .routes = console_routes, .n_routes = console_n_routes,
 		.headers = ui_headers, .no_route = ui_no_route, .max_body = BODY_MAX, .max_answer = ANSWER_MAX,
 		.arena_size = REQUEST_ARENA, .admit = admit,
-		.authenticate = session_authenticate, .authorize = session_authorize,
-		.dispatch = dispatch, .done = log_request };
+		.authenticate = caller_find, .authorize = caller_allow, .dispatch = dispatch,
+		.handle = request_handle, .done = log_request };
 	struct http_conf conf = { .threads = SERVER_THREADS, .crowd = { .max = CONNECTIONS },
 		.trusted_proxies = &c->conf.trusted_proxies, .idle_s = 60 };
-	int r = open_store(c, err);
+	int r = routes_check(console_routes, console_n_routes, err);
 
+	if (r >= 0)
+		r = open_store(c, err);
 	c->events = events_new();
 	c->failures = failures_new();
 	c->logins = limiter_new(4096, login_rate, login_burst);
-	if (r >= 0 && (!c->events || !c->failures || !c->logins))
+	c->inflight = inflight_new();
+	if (r >= 0 && (!c->events || !c->failures || !c->logins || !c->inflight))
 		r = err_nomem(err);
 	if (r >= 0)
 		r = instance_new(c->conf.database_url.at, c->events, &c->instance, err);
@@ -230,6 +236,7 @@ static void finish(struct console *c, struct http_server *server)
 	instance_free(c->instance);
 	events_free(c->events);
 	failures_free(c->failures);
+	inflight_free(c->inflight);
 	limiter_free(c->logins);
 	db_close(c->auth_db);
 	seal_key_wipe(&c->key);

@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <inttypes.h>
 
+#include "console/auth/permission.h"
 #include "json/write.h"
 
 enum { TYPES_MAX = 96 };
@@ -166,6 +167,15 @@ static void put_parameters(struct sbuf *out, const struct route *row)
 				 "\"type\":\"string\"}}", any ? "," : "", (int)piece.len - 2, piece.at + 1);
 		any = true;
 	}
+	if (row->method != HTTP_GET && row->perm != HTTP_PERM_ANYONE) {
+		sbuf_puts(out, any ? "," : "");
+		sbuf_puts(out, "{\"$ref\":\"#/components/parameters/IdempotencyKey\"}");
+		any = true;
+	}
+	if (row->method == HTTP_PATCH) {
+		sbuf_puts(out, ",{\"$ref\":\"#/components/parameters/IfMatch\"}");
+		any = true;
+	}
 	for (const struct field *f = row->query ? row->query->fields : NULL; f && f->name; f++) {
 		sbuf_puts(out, any ? ",{\"name\":" : "{\"name\":");
 		json_string(out, field_json_name(f, name));
@@ -186,6 +196,22 @@ static void put_body(struct sbuf *out, const struct type *type)
 	sbuf_puts(out, "}}");
 }
 
+/* Who may: what the tables say, for programs that are to know before they ask. */
+static void put_access(struct sbuf *out, const struct route *row)
+{
+	const char *word = permission_word(row->perm);
+
+	if (!word) {
+		sbuf_puts(out, ",\"security\":[]");
+		return;
+	}
+	sbuf_puts(out, (row->flags & ROUTE_SESSION) ? ",\"security\":[{\"session\":[]}]"
+						     : ",\"security\":[{\"session\":[]},{\"token\":[]}]");
+	sbuf_printf(out, ",\"x-permission\":\"%s\",\"x-roles\":[\"", word);
+	permission_put_roles(out, row->perm, "\",\"");
+	sbuf_printf(out, "\"],\"x-reauth\":%s", (row->flags & ROUTE_REAUTH) ? "true" : "false");
+}
+
 static void put_route(struct sbuf *out, const struct route *row)
 {
 	unsigned status = row->status ? row->status : row->out ? 200 : 204;
@@ -203,7 +229,8 @@ static void put_route(struct sbuf *out, const struct route *row)
 	if (row->out)
 		put_body(out, row->out);
 	sbuf_puts(out, "},\"default\":{\"$ref\":\"#/components/responses/Problem\"}}");
-	sbuf_puts(out, row->perm == HTTP_PERM_ANYONE ? ",\"security\":[]}" : "}");
+	put_access(out, row);
+	sbuf_putc(out, '}');
 }
 
 static bool is_first_of_path(const struct route *routes, size_t i)
@@ -245,6 +272,26 @@ static void put_codes(struct sbuf *out)
 	}
 }
 
+static const char security[] =
+	"\"security\":[{\"session\":[]},{\"token\":[]}],\"components\":{\"securitySchemes\":{"
+	"\"session\":{\"type\":\"apiKey\",\"in\":\"cookie\",\"name\":\"wgkeeper_session\"},"
+	"\"token\":{\"type\":\"http\",\"scheme\":\"bearer\",\"bearerFormat\":\"" API_TOKEN_PREFIX "...\"}},";
+
+static const char parameters[] =
+	"\"parameters\":{\"IdempotencyKey\":{\"name\":\"Idempotency-Key\",\"in\":\"header\","
+	"\"description\":\"Text of one's own, new for each request: sent again with it, the request is done "
+	"once and answered alike, for a day.\",\"schema\":{\"type\":\"string\",\"maxLength\":128}},"
+	"\"IfMatch\":{\"name\":\"If-Match\",\"in\":\"header\",\"required\":true,"
+	"\"description\":\"The object's etag in double quotes.\",\"schema\":{\"type\":\"string\"}}},";
+
+static const char problem[] =
+	"\"responses\":{\"Problem\":{\"description\":\"RFC 9457\",\"content\":{"
+	"\"application/problem+json\":{\"schema\":{\"$ref\":\"#/components/schemas/Problem\"}}}}},"
+	"\"schemas\":{\"Problem\":{\"type\":\"object\",\"properties\":{\"type\":{\"type\":\"string\"},"
+	"\"title\":{\"type\":\"string\"},\"status\":{\"type\":\"integer\"},\"field\":{\"type\":["
+	"\"string\",\"null\"]},\"detail\":{\"type\":\"string\"},\"requestId\":{\"type\":\"string\"},"
+	"\"code\":{\"type\":\"string\",\"enum\":[";
+
 void openapi_write(struct sbuf *out, const struct route *routes, size_t n_routes)
 {
 	struct types types = { .n = 0 };
@@ -257,16 +304,14 @@ void openapi_write(struct sbuf *out, const struct route *routes, size_t n_routes
 	}
 	sbuf_puts(out, "{\"openapi\":\"3.1.0\",\"info\":{\"title\":\"WGKeeper Console\",\"version\":\""
 		       WGKEEPER_VERSION "\",\"description\":\"Changes need the session's csrfToken as "
-		       "X-CSRF; PATCH needs the object's etag as If-Match.\"},\"paths\":{");
+		       "X-CSRF, unless an API token is sent; PATCH needs the object's etag as If-Match. "
+		       "x-roles may do it; with x-reauth a session must have given its password within "
+		       "15 minutes, and a token be elevated.\"},\"paths\":{");
 	put_paths(out, routes, n_routes);
-	sbuf_puts(out, "},\"security\":[{\"session\":[]}],\"components\":{\"securitySchemes\":{\"session\":{"
-		       "\"type\":\"apiKey\",\"in\":\"cookie\",\"name\":\"wgkeeper_session\"}},"
-		       "\"responses\":{\"Problem\":{\"description\":\"RFC 9457\",\"content\":{"
-		       "\"application/problem+json\":{\"schema\":{\"$ref\":\"#/components/schemas/Problem\"}}}}},"
-		       "\"schemas\":{\"Problem\":{\"type\":\"object\",\"properties\":{\"type\":{\"type\":\"string\"},"
-		       "\"title\":{\"type\":\"string\"},\"status\":{\"type\":\"integer\"},\"field\":{\"type\":["
-		       "\"string\",\"null\"]},\"detail\":{\"type\":\"string\"},\"requestId\":{\"type\":\"string\"},"
-		       "\"code\":{\"type\":\"string\",\"enum\":[");
+	sbuf_puts(out, "},");
+	sbuf_puts(out, security);
+	sbuf_puts(out, parameters);
+	sbuf_puts(out, problem);
 	put_codes(out);
 	sbuf_puts(out, "]}}}");
 	for (size_t i = 0; i < types.n; i++) {

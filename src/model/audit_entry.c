@@ -8,7 +8,8 @@ const struct word audit_actor_words[] = {
 	{ ACTOR_OPERATOR, "operator" }, { ACTOR_SYSTEM, "system" }, { ACTOR_ANONYMOUS, "anonymous" }, { 0 },
 };
 const struct word audit_auth_words[] = {
-	{ AUTH_SESSION, "session" }, { AUTH_NONE, "none" }, { AUTH_SYSTEM, "system" }, { 0 },
+	{ AUTH_SESSION, "session" }, { AUTH_NONE, "none" }, { AUTH_SYSTEM, "system" },
+	{ AUTH_TOKEN, "token" }, { 0 },
 };
 const struct word audit_outcome_words[] = {
 	{ OUTCOME_OK, "ok" }, { OUTCOME_FAILED, "failed" }, { OUTCOME_REQUESTED, "requested" },
@@ -16,7 +17,8 @@ const struct word audit_outcome_words[] = {
 };
 const struct word audit_target_words[] = {
 	{ TARGET_PEER, "peer" }, { TARGET_NODE, "node" }, { TARGET_PERSON, "person" },
-	{ TARGET_OPERATOR, "operator" }, { TARGET_SESSION, "session" }, { TARGET_LOG, "log" }, { 0 },
+	{ TARGET_OPERATOR, "operator" }, { TARGET_SESSION, "session" }, { TARGET_LOG, "log" },
+	{ TARGET_TOKEN, "token" }, { 0 },
 };
 const struct word audit_action_words[] = {
 	{ AUDIT_LOG_START, "log.start" }, { AUDIT_OPERATOR_CREATE, "operator.create" },
@@ -25,7 +27,10 @@ const struct word audit_action_words[] = {
 	{ AUDIT_NODE_ADD, "node.add" }, { AUDIT_NODE_CHANGE, "node.change" }, { AUDIT_NODE_REMOVE, "node.remove" },
 	{ AUDIT_PERSON_CREATE, "person.create" }, { AUDIT_PEER_ISSUE, "peer.issue" },
 	{ AUDIT_PEER_CHANGE, "peer.change" }, { AUDIT_PEER_EXPIRE, "peer.expire" },
-	{ AUDIT_PEER_REVOKE, "peer.revoke" }, { 0 },
+	{ AUDIT_PEER_REVOKE, "peer.revoke" }, { AUDIT_OPERATOR_CHANGE, "operator.change" },
+	{ AUDIT_OPERATOR_DISABLE, "operator.disable" }, { AUDIT_OPERATOR_ENABLE, "operator.enable" },
+	{ AUDIT_OPERATOR_RESET, "operator.reset" }, { AUDIT_SESSION_CONFIRM, "session.confirm" },
+	{ AUDIT_TOKEN_CREATE, "token.create" }, { AUDIT_TOKEN_REVOKE, "token.revoke" }, { 0 },
 };
 
 #define CHANGE(member, ...) FIELD(struct audit_change, member, __VA_ARGS__)
@@ -52,6 +57,7 @@ static const struct field leaf_fields[] = {
 	LEAF(actor, .words = audit_actor_words, .doc = "What kind of actor."),
 	LEAF(operator, .flags = F_NULLABLE, .doc = "Which operator."),
 	LEAF(auth, .words = audit_auth_words, .doc = "How they were known."),
+	LEAF(token, .flags = F_NULLABLE | F_OMIT, .doc = "The API token they asked with."),
 	LEAF(request_id, .flags = F_NULLABLE, .doc = "The request."),
 	LEAF(action, .words = audit_action_words, .doc = "What was done."),
 	LEAF(outcome, .words = audit_outcome_words, .doc = "How far it came."),
@@ -112,6 +118,7 @@ static const struct field view_fields[] = {
 	VIEW(at, .doc = "When."),
 	FIELD_SUB(struct audit_view, actor, &actor_type, .doc = "Who."),
 	VIEW(auth, .words = audit_auth_words, .doc = "How they were known."),
+	VIEW_SUB(token, &ref_type, .doc = "The API token they asked with."),
 	VIEW(source, .flags = F_NULLABLE, .doc = "Address the request came from."),
 	VIEW(request_id, .flags = F_NULLABLE, .doc = "The request."),
 	VIEW(action, .words = audit_action_words, .doc = "What was done."),
@@ -138,6 +145,8 @@ static const struct field query_fields[] = {
 	QUERY(person, .doc = "Only about this person."),
 	QUERY(node, .doc = "Only about this node."),
 	QUERY(peer, .doc = "Only about this peer."),
+	QUERY(target, .doc = "Only about this object: an operator, a token, or one of the above."),
+	QUERY(token, .doc = "Only with this API token."),
 	QUERY(action, .words = audit_action_words, .doc = "Only these."),
 	QUERY(outcome, .words = audit_outcome_words, .doc = "Only these."),
 	QUERY(from, .doc = "Not before."),

@@ -16,7 +16,7 @@
 enum { AUDIT_FORMAT = 1, AUDIT_SALT_SIZE = 16 };
 
 enum audit_actor { ACTOR_OPERATOR = 1, ACTOR_SYSTEM, ACTOR_ANONYMOUS };
-enum audit_auth { AUTH_SESSION = 1, AUTH_NONE, AUTH_SYSTEM };
+enum audit_auth { AUTH_SESSION = 1, AUTH_NONE, AUTH_SYSTEM, AUTH_TOKEN };
 enum audit_outcome {
 	OUTCOME_OK = 1,
 	OUTCOME_FAILED,
@@ -31,6 +31,7 @@ enum audit_target {
 	TARGET_OPERATOR,
 	TARGET_SESSION,
 	TARGET_LOG,
+	TARGET_TOKEN = 10,
 };
 enum audit_action {
 	AUDIT_LOG_START = 1,
@@ -47,6 +48,13 @@ enum audit_action {
 	AUDIT_PEER_CHANGE,
 	AUDIT_PEER_EXPIRE,
 	AUDIT_PEER_REVOKE,
+	AUDIT_OPERATOR_CHANGE = 20,
+	AUDIT_OPERATOR_DISABLE,
+	AUDIT_OPERATOR_ENABLE,
+	AUDIT_OPERATOR_RESET,
+	AUDIT_SESSION_CONFIRM,
+	AUDIT_TOKEN_CREATE,
+	AUDIT_TOKEN_REVOKE,
 };
 
 extern const struct word audit_actor_words[], audit_auth_words[], audit_outcome_words[],
@@ -69,6 +77,7 @@ struct audit_leaf {
 	int actor;
 	struct uuid operator;
 	int auth;
+	struct uuid token;
 	const char *request_id;
 	int action, outcome, target;
 	struct uuid target_id, node, person, peer;
@@ -114,6 +123,7 @@ struct audit_view {
 	struct timestamp at;
 	struct audit_actor_view actor;
 	int auth;
+	struct audit_ref token;
 	const char *source, *request_id;
 	int action, outcome;
 	struct audit_target_view target;
@@ -126,7 +136,7 @@ struct audit_view {
 
 struct audit_query {
 	struct page_query page;
-	struct uuid operator, person, node, peer;
+	struct uuid operator, person, node, peer, target, token;
 	int action, outcome;
 	struct timestamp from, to;
 };

@@ -6,7 +6,6 @@
 #include "model/page.h"
 
 /* clang-format off */
-const struct word operator_role_words[] = { { ROLE_ADMINISTRATOR, "administrator" }, { 0 } };
 const struct word node_transport_words[] = { { TRANSPORT_TLS, "tls" }, { TRANSPORT_PLAIN, "plain" }, { 0 } };
 const struct word node_kind_words[] = { { KIND_NATIVE, "native" }, { KIND_PUBLISHED, "published" }, { 0 } };
 const struct word node_state_words[] = {
@@ -60,7 +59,7 @@ static int check_email(const void *value, struct err *err)
 }
 
 /*
- * Operators and sessions
+ * Who did it
  */
 #define OPREF(member, ...) FIELD(struct operator_ref, member, __VA_ARGS__)
 static const struct field operator_ref_fields[] = {
@@ -69,51 +68,6 @@ static const struct field operator_ref_fields[] = {
 	{ 0 },
 };
 const struct type operator_ref_type = TYPE(struct operator_ref, "OperatorRef", operator_ref_fields);
-
-#define OPERATOR(member, ...) FIELD(struct operator_view, member, __VA_ARGS__)
-static const struct field operator_fields[] = {
-	OPERATOR(id, .doc = "The operator."),
-	OPERATOR(username, .doc = "Name to sign in with."),
-	OPERATOR(role, .words = operator_role_words, .doc = "What the operator may do."),
-	OPERATOR(must_change_password, .doc = "Until then nothing else is allowed."),
-	{ 0 },
-};
-static const struct type operator_type = TYPE(struct operator_view, "Operator", operator_fields);
-
-#define ABOUT(member, ...) FIELD(struct console_about, member, __VA_ARGS__)
-static const struct field about_fields[] = {
-	ABOUT(name, .doc = "Name of the product."),
-	ABOUT(version, .doc = "Version of this Console."),
-	ABOUT(insecure, .doc = "Whether this is plain HTTP from another machine."),
-	{ 0 },
-};
-static const struct type about_type = TYPE(struct console_about, "About", about_fields);
-
-#define SESSION(member, ...) FIELD(struct session_view, member, __VA_ARGS__)
-static const struct field session_fields[] = {
-	FIELD_SUB(struct session_view, operator, &operator_type, .doc = "Who is signed in."),
-	SESSION(csrf_token, .doc = "To be sent as X-CSRF with every change."),
-	SESSION(expires_at, .doc = "When the session ends at the latest."),
-	SESSION(capabilities, .of = FIELD_TEXT, .doc = "What the operator may do."),
-	FIELD_SUB(struct session_view, console, &about_type, .doc = "About this Console."),
-	{ 0 },
-};
-const struct type session_view_type = TYPE(struct session_view, "Session", session_fields);
-
-static const struct field login_fields[] = {
-	FIELD(struct login, username, .flags = F_REQUIRED, .min = 1, .max = 64, .doc = "Name of the operator."),
-	FIELD(struct login, password, .flags = F_REQUIRED | F_SECRET, .max = 1024, .doc = "The password."),
-	{ 0 },
-};
-const struct type login_type = TYPE(struct login, "Login", login_fields);
-
-#define PASSWORD(member, ...) FIELD(struct password_change, member, .flags = F_REQUIRED | F_SECRET, .max = 1024, __VA_ARGS__)
-static const struct field password_fields[] = {
-	PASSWORD(current_password, .doc = "The password until now."),
-	PASSWORD(new_password, .doc = "At least 12 characters."),
-	{ 0 },
-};
-const struct type password_change_type = TYPE(struct password_change, "PasswordChange", password_fields);
 
 /*
  * Nodes

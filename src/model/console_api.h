@@ -9,7 +9,8 @@
 
 #include "base/field.h"
 
-enum operator_role { ROLE_ADMINISTRATOR = 1 };
+/* most first: a lower number may do more */
+enum operator_role { ROLE_ADMINISTRATOR = 1, ROLE_OPERATOR, ROLE_AUDITOR };
 enum node_transport { TRANSPORT_TLS = 1, TRANSPORT_PLAIN };
 enum node_kind { KIND_NATIVE = 1, KIND_PUBLISHED };
 /* worst first: the order lists have */
@@ -50,7 +51,7 @@ enum peer_view {
 	VIEW_ALL,
 };
 
-extern const struct word operator_role_words[], node_transport_words[], node_kind_words[],
+extern const struct word node_transport_words[], node_kind_words[],
 	node_state_words[], person_kind_words[], peer_access_words[], peer_connection_words[],
 	peer_view_words[], peer_end_words[], sort_dir_words[];
 
@@ -58,35 +59,6 @@ extern const struct word operator_role_words[], node_transport_words[], node_kin
 struct operator_ref {
 	struct uuid id;
 	const char *username;
-};
-
-struct operator_view {
-	struct uuid id;
-	const char *username;
-	int role;
-	bool must_change_password;
-};
-
-struct console_about {
-	const char *name, *version;
-	bool insecure;
-};
-
-struct session_view {
-	struct operator_view operator;
-	const char *csrf_token;
-	struct timestamp expires_at;
-	struct list capabilities; /* of texts */
-	struct console_about console;
-};
-
-struct login {
-	const char *username;
-	struct secret password;
-};
-
-struct password_change {
-	struct secret current_password, new_password;
 };
 
 /** A node as the API shows it. */
@@ -271,8 +243,7 @@ struct peer_query {
 	struct uuid node, person, issued_by;
 };
 
-extern const struct type operator_ref_type, session_view_type, login_type, password_change_type,
-	node_view_type, node_add_type, node_check_type, node_change_type, node_delete_type,
+extern const struct type operator_ref_type, node_view_type, node_add_type, node_check_type, node_change_type, node_delete_type,
 	node_removed_type, person_view_type, person_add_type, peer_view_type, peer_issue_type,
 	peer_change_type, peer_issued_type, revoke_all_type, node_query_type, person_query_type,
 	peer_query_type, node_page_type, person_page_type, peer_page_type;

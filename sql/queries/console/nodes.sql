@@ -18,6 +18,7 @@ SELECT n.id, n.name, n.address, n.transport, n.fingerprint, n.endpoint,
     n.etag, n.node_endpoint, {key} AS cursor_key
 FROM nodes n JOIN operators o ON o.id = n.added_by
 WHERE n.removed_at IS NULL AND {where} ORDER BY {order} LIMIT :limit OFFSET :offset;
+-- filter scope: n.id IN (SELECT s.node_id FROM operator_nodes s WHERE s.operator_id = :scope)
 -- filter id: n.id = :id
 -- filter q: n.name LIKE :q ESCAPE '\' OR n.address LIKE :q ESCAPE '\'
 -- filter state: CASE WHEN n.removing = 1 THEN 4 ELSE n.state END = :state
@@ -39,11 +40,12 @@ FROM nodes n WHERE n.removed_at IS NULL AND {where};
 -- node_total :list like node_list
 SELECT COUNT(*) AS n FROM (SELECT 1 FROM nodes n WHERE n.removed_at IS NULL AND {where} LIMIT :limit) t;
 
--- node_versions :many
-SELECT version, kind FROM nodes WHERE removed_at IS NULL AND version IS NOT NULL;
+-- node_versions :list like node_list
+SELECT n.version, n.kind FROM nodes n WHERE n.removed_at IS NULL AND n.version IS NOT NULL AND {where};
 
--- node_unreachable :many
-SELECT id, name, state_since AS since FROM nodes WHERE removed_at IS NULL AND state = 1 ORDER BY name;
+-- node_unreachable :list like node_list
+SELECT n.id, n.name, n.state_since AS since FROM nodes n
+WHERE n.removed_at IS NULL AND n.state = 1 AND {where} ORDER BY n.name;
 
 -- node_target :one
 SELECT id, name, address, transport, fingerprint, api_key, endpoint, state, kind, epoch, revision,

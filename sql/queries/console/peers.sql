@@ -17,6 +17,7 @@ SELECT e.id, e.name, p.id AS person__id, p.name AS person__name, p.kind AS perso
 FROM peers e JOIN people p ON p.id = e.person_id JOIN nodes n ON n.id = e.node_id
 JOIN operators o ON o.id = e.issued_by
 WHERE {where} ORDER BY {order} LIMIT :limit OFFSET :offset;
+-- filter scope: e.node_id IN (SELECT s.node_id FROM operator_nodes s WHERE s.operator_id = :scope)
 -- filter id: e.id = :id
 -- filter q: e.name LIKE :q ESCAPE '\' OR p.name LIKE :q ESCAPE '\' OR e.address4 LIKE :q_start ESCAPE '\' OR e.address6 LIKE :q_start ESCAPE '\' OR (e.public_key >= :key_from AND e.public_key <= :key_to)
 -- filter node: e.node_id = :node

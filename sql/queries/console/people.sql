@@ -16,6 +16,7 @@ SELECT p.id, p.name, p.email, p.kind, p.organisation, p.created_at, p.etag,
     {key} AS cursor_key
 FROM people p JOIN operators o ON o.id = p.created_by
 WHERE p.ended_at IS NULL AND {where} ORDER BY {order} LIMIT :limit OFFSET :offset;
+-- filter scope: p.created_by = :scope OR EXISTS (SELECT 1 FROM peers e JOIN operator_nodes s ON s.node_id = e.node_id WHERE e.person_id = p.id AND s.operator_id = :scope)
 -- filter id: p.id = :id
 -- filter q: p.name LIKE :q ESCAPE '\' OR p.email LIKE :q ESCAPE '\' OR p.organisation LIKE :q ESCAPE '\'
 -- filter kind: p.kind = :kind

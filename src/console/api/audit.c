@@ -20,11 +20,23 @@ int api_audit_get(struct http_request *req, struct err *err)
 
 int api_events(struct http_request *req, struct err *err)
 {
+	const struct caller *caller = caller_of(req);
+	const struct event_owner owner = { caller->session.id, caller->credential, caller->way };
+	struct console *c = console_of(req);
+	bool alive = false;
 	int64_t seq;
 	int r = store_seq(console_db(), &seq, err);
 
-	return r < 0 ? r
-		     : events_subscribe(console_of(req)->events, req, &caller_of(req)->token, seq, err);
+	if (r >= 0)
+		r = events_subscribe(c->events, req, &owner, seq, err);
+	if (r < 0)
+		return r;
+	/* whoever ended the session just now did not find this stream */
+	r = owner.way == WAY_TOKEN ? store_token_alive(console_db(), &owner.credential, &alive, err)
+				   : store_session_alive(console_db(), &owner.credential, &alive, err);
+	if (r < 0 || !alive)
+		events_end(c->events, &owner.credential);
+	return r;
 }
 
 int api_health(struct http_request *req, struct err *err)

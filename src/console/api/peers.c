@@ -134,17 +134,17 @@ static int not_issued(struct http_request *req, const struct node_target *target
 	return -(int)err_class(err->reason);
 }
 
-static int put_client(struct http_request *req, const struct node_view *node,
-	const struct node_peer *made, struct client_conf *client, struct err *err)
+int api_client_conf(struct http_request *req, const struct node_view *node, const struct list *given,
+	struct client_conf *client, struct err *err)
 {
 	static const char *const routes[] = { "0.0.0.0/0", "::/0" };
-	const struct cidr *addresses = made->addresses.at;
+	const struct cidr *addresses = given->at;
 	const char **allowed = arena_alloc(req->arena, 2 * sizeof *allowed);
 	size_t n = 0;
 
 	if (!allowed)
 		return arena_full(req->arena, err);
-	for (size_t i = 0; i < made->addresses.n && i < 2; i++)
+	for (size_t i = 0; i < given->n && i < 2; i++)
 		allowed[n++] = routes[addresses[i].family == IP_V6];
 	*client = (struct client_conf){ .server_public_key = node->public_key,
 		.endpoint = node->effective_endpoint ?: "", .allowed_ips = { allowed, n },
@@ -177,7 +177,7 @@ int api_peers_issue(struct http_request *req, struct err *err)
 	if (r >= 0)
 		r = store_peer(console_db(), &row.id, &out->peer, req->arena, err);
 	if (r >= 0)
-		r = put_client(req, &node, &made, &out->client, err);
+		r = api_client_conf(req, &node, &made.addresses, &out->client, err);
 	out->client.addresses = out->peer.addresses;
 	fleet_wake(console_of(req)->fleet, &row.node_id); /* its numbers have changed */
 	fleet_tell(console_of(req)->fleet, console_db(), "peer", &row.id);

@@ -9,7 +9,8 @@ struct entry_row {
 	int64_t seq;
 	const char *leaf, *personal;
 	struct blob leaf_hash;
-	const char *node_name, *person_name, *peer_name, *operator_name, *cursor_key;
+	const char *node_name, *person_name, *peer_name, *operator_name, *token_name;
+	const char *target_token_name, *cursor_key;
 };
 
 #define ROW(member, ...) FIELD(struct entry_row, member, __VA_ARGS__)
@@ -22,6 +23,8 @@ static const struct field row_fields[] = {
 	ROW(person_name, .flags = F_NULLABLE),
 	ROW(peer_name, .flags = F_NULLABLE),
 	ROW(operator_name, .flags = F_NULLABLE),
+	ROW(token_name, .flags = F_NULLABLE),
+	ROW(target_token_name, .flags = F_NULLABLE),
 	ROW(cursor_key),
 	{ 0 },
 };
@@ -29,7 +32,7 @@ static const struct type row_type = TYPE(struct entry_row, "EntryRow", row_field
 
 struct entry_filter {
 	int64_t seq;
-	struct uuid operator, person, node, peer;
+	struct uuid operator, person, node, peer, target, token;
 	int action, outcome;
 	struct timestamp from, to;
 };
@@ -41,6 +44,8 @@ static const struct field filter_fields[] = {
 	FILTER(person),
 	FILTER(node),
 	FILTER(peer),
+	FILTER(target),
+	FILTER(token),
 	FILTER(action, .words = audit_action_words),
 	FILTER(outcome, .words = audit_outcome_words),
 	FILTER(from),
@@ -87,14 +92,14 @@ static void put_names(const struct entry_row *row, const struct audit_leaf *leaf
 		[TARGET_OPERATOR] = row->operator_name,
 		[TARGET_SESSION] = personal(all, "username"),
 		[TARGET_LOG] = NULL,
+		[TARGET_TOKEN] = row->target_token_name,
 	};
 
 	view->actor = (struct audit_actor_view){ leaf->actor, leaf->operator,
 		personal(all, "actor.name") };
 	view->target = (struct audit_target_view){ leaf->target, leaf->target_id,
 		leaf->target ? names[leaf->target] : NULL };
-	if (leaf->target == TARGET_OPERATOR && !view->target.name)
-		view->target.name = personal(all, "changes.username.after");
+	view->token = (struct audit_ref){ leaf->token, row->token_name };
 	view->node = (struct audit_ref){ leaf->node, row->node_name };
 	view->person = (struct audit_ref){ leaf->person, row->person_name };
 	view->peer = (struct audit_ref){ leaf->peer, row->peer_name };
@@ -144,7 +149,7 @@ int store_audit(struct db *db, const struct audit_query *query, struct page *ret
 {
 	struct entry_filter filter = { .seq = INT_NONE, .operator = query->operator,
 		.person = query->person, .node = query->node, .peer = query->peer,
-		.action = query->action, .outcome = query->outcome, .from = query->from,
+		.target = query->target, .token = query->token, .action = query->action, .outcome = query->outcome, .from = query->from,
 		.to = query->to };
 	const struct store_list list = { .list = CONSOLE_AUDIT_LIST, .total = CONSOLE_AUDIT_TOTAL,
 		.filter_type = &filter_type, .row_type = &row_type, .filter = &filter,

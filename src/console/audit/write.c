@@ -2,7 +2,9 @@
 #include <assert.h>
 
 #include "base/rng.h"
+#include "console/audit/standing.h"
 #include "console/audit/write.h"
+#include "console/store/once.h"
 #include "console_sql.h"
 #include "json/write.h"
 
@@ -25,7 +27,7 @@ struct entry_row {
 	int64_t seq;
 	struct timestamp at;
 	int actor, action, outcome;
-	struct uuid operator, node, person, peer;
+	struct uuid operator, token, node, person, peer, target_id;
 	const char *leaf, *personal;
 	struct blob leaf_hash;
 };
@@ -38,9 +40,11 @@ static const struct field row_fields[] = {
 	ROW(action),
 	ROW(outcome),
 	ROW(operator, .flags = F_NULLABLE),
+	ROW(token, .flags = F_NULLABLE),
 	ROW(node, .flags = F_NULLABLE),
 	ROW(person, .flags = F_NULLABLE),
 	ROW(peer, .flags = F_NULLABLE),
+	ROW(target_id, .flags = F_NULLABLE),
 	ROW(leaf),
 	ROW(personal),
 	ROW(leaf_hash),
@@ -175,7 +179,7 @@ static int fill_leaf(struct draft *draft, const struct actor *actor,
 
 	draft->leaf = (struct audit_leaf){ .format = AUDIT_FORMAT, .at = time_now(),
 		.actor = actor->kind, .operator = actor->operator, .auth = actor->auth,
-		.request_id = actor->request_id, .action = record->action,
+		.token = actor->token, .request_id = actor->request_id, .action = record->action,
 		.outcome = record->outcome, .target = record->target,
 		.target_id = record->target_id, .node = record->node, .person = record->person,
 		.peer = record->peer, .reason = record->reason,
@@ -207,8 +211,9 @@ static int insert(struct db *db, struct draft *draft, struct err *err)
 		DB_OBJECT(&row_type,
 			(&(struct entry_row){ .seq = l->seq, .at = l->at, .actor = l->actor,
 				.action = l->action, .outcome = l->outcome,
-				.operator = l->operator, .node = l->node, .person = l->person,
-				.peer = l->peer, .leaf = leaf.data, .personal = personal.data,
+				.operator = l->operator, .token = l->token, .node = l->node,
+				.person = l->person, .peer = l->peer, .target_id = l->target_id,
+				.leaf = leaf.data, .personal = personal.data,
 				.leaf_hash = { hash.bytes, DIGEST_SIZE } })),
 		NULL, err);
 }
@@ -223,13 +228,17 @@ int audit_write(struct db *db, const struct actor *actor, const struct audit_rec
 	if (!draft)
 		return arena_full(arena, err);
 	draft->arena = arena;
-	r = fill_leaf(draft, actor, record, err);
+	r = actor_stands(db, actor, err);
+	if (r >= 0)
+		r = fill_leaf(draft, actor, record, err);
 	if (r >= 0)
 		r = db_one(db, CONSOLE_AUDIT_NEXT, DB_NONE, &seq_type, &next, NULL, err);
 	if (r < 0)
 		return r;
 	draft->leaf.seq = next.seq;
 	r = insert(db, draft, err);
+	if (r >= 0 && actor->once)
+		r = store_once_note(db, actor->once, next.seq, &record->target_id, err);
 	if (ret_seq)
 		*ret_seq = next.seq;
 	if (ret_at)

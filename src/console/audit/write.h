@@ -13,12 +13,17 @@
 #include "db/db.h"
 #include "model/audit_entry.h"
 
+struct once;
+
 /** On whose behalf something happens. */
 struct actor {
 	int kind; /* enum audit_actor */
 	struct uuid operator;
+	int64_t standing; /* the operator's, when the request came: audit/standing.h */
 	const char *username;
 	int auth; /* enum audit_auth */
+	struct uuid token;
+	struct once *once; /* of a request with an Idempotency-Key: store/once.h */
 	const char *request_id;
 	struct cidr source; /* IP_NONE: no request */
 };
@@ -46,7 +51,8 @@ struct audit_record {
 void audit_change(struct audit_record *record, const struct field *field, const void *before,
 	const void *after);
 
-/** Writes the entry and gives its number and time. */
+/** Writes the entry and gives its number and time. REASON_UNAUTHORIZED: the actor may not do this any
+ * more; REASON_ONCE_BUSY: the same request was done meanwhile. */
 int audit_write(struct db *db, const struct actor *actor, const struct audit_record *record,
 	int64_t *ret_seq, struct timestamp *ret_at, struct arena *arena, struct err *err)
 	must_check;

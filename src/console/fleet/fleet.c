@@ -7,6 +7,7 @@
 #include "base/map.h"
 #include "console/app.h"
 #include "console/fleet/settle.h"
+#include "console/housekeeping.h"
 #include "console/instance.h"
 #include "console/store/instances.h"
 #include "json/write.h"
@@ -185,7 +186,7 @@ static void wait_a_little(struct fleet *fleet)
 
 static void *run_fleet(void *arg)
 {
-	int64_t reloaded = 0, beat = time_monotonic_us();
+	int64_t reloaded = 0, swept = 0, beat = time_monotonic_us();
 	struct fleet *fleet = arg;
 
 	pthread_mutex_lock(&fleet->lock);
@@ -199,7 +200,12 @@ static void *run_fleet(void *arg)
 			store_guard(fleet->db, instance_epoch(fleet->console->instance));
 			reload(fleet);
 			write_failures(fleet);
+			housekeeping_streams(fleet->console, fleet->db);
 			reloaded = now;
+		}
+		if (working && (!swept || now - swept >= HOUSEKEEPING_EVERY_S * USEC_PER_SEC)) {
+			housekeeping_sweep(fleet->db);
+			swept = now;
 		}
 		if (now - beat >= HEARTBEAT_US) {
 			events_heartbeat(fleet->console->events);

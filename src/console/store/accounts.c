@@ -4,13 +4,14 @@
 #include "console/store/internal.h"
 #include "console_sql.h"
 
-/* Settings, operators, sessions. */
+/* Settings, and operators as signing in needs them. */
 
 int store_open(const char *url, struct db **ret_db, struct err *err)
 {
 	return db_open(&(struct db_conf){ .url = url, .postgres = &db_postgres, .queries = console_queries,
 			       .n_queries = CONSOLE_N_QUERIES, .migrations = console_migrations,
-			       .application_id = CONSOLE_APPLICATION_ID, .audited = true },
+			       .application_id = CONSOLE_APPLICATION_ID, .audited = true,
+			       .scoped = true },
 		ret_db, err);
 }
 
@@ -88,14 +89,37 @@ int store_check_secret(struct db *db, const struct seal_key *key, struct err *er
 #define OPERATOR(member, ...) FIELD(struct operator_row, member, __VA_ARGS__)
 static const struct field operator_fields[] = {
 	OPERATOR(id),
-	OPERATOR(username),
-	OPERATOR(role),
-	OPERATOR(password_hash),
+	OPERATOR(username, .flags = F_PERSONAL),
+	OPERATOR(role, .words = operator_role_words),
+	OPERATOR(password_hash, .flags = F_SECRET),
 	OPERATOR(must_change_password),
+	OPERATOR(standing),
+	OPERATOR(disabled_at, .flags = F_NULLABLE),
+	OPERATOR(etag),
 	{ 0 },
 };
-static const struct type operator_row_type =
+const struct type store_operator_row_type =
 	TYPE(struct operator_row, "OperatorRow", operator_fields);
+
+const struct field *store_operator_field(const char *name)
+{
+	return field_by_sql(operator_fields, name);
+}
+
+int store_operator_insert(struct db *db, const struct operator_row *row, const struct uuid *by,
+	struct err *err)
+{
+	struct timestamp now = time_now();
+	int r = db_exec(db, CONSOLE_OPERATOR_INSERT,
+		DB_BOTH(&store_operator_row_type, row, DB_ARG("now", now),
+			{ "created_by", FIELD_UUID, by }),
+		NULL, err);
+
+	if (r == -ERR_CONFLICT && err && err->reason == REASON_EXISTS)
+		return err_set(err, REASON_NAME_IN_USE, "username",
+			"another operator has this name; names that differ in case only are one");
+	return r;
+}
 
 static int bootstrap_in(struct db *db, const char *username, const char *hash, struct arena *arena,
 	struct err *err)
@@ -106,14 +130,13 @@ static int bootstrap_in(struct db *db, const char *username, const char *hash, s
 		.target = TARGET_LOG };
 	struct audit_record create = { .action = AUDIT_OPERATOR_CREATE, .outcome = OUTCOME_OK,
 		.target = TARGET_OPERATOR };
-	struct timestamp now = time_now();
 	int r;
 
-	uuid_make_v7(now, &row.id);
+	uuid_make_v7(time_now(), &row.id);
 	create.target_id = row.id;
-	audit_change(&create, &operator_fields[1], NULL, &row.username);
-	r = db_exec(db, CONSOLE_OPERATOR_INSERT,
-		DB_BOTH(&operator_row_type, &row, DB_ARG("now", now)), NULL, err);
+	audit_change(&create, store_operator_field("username"), NULL, &row.username);
+	audit_change(&create, store_operator_field("role"), NULL, &row.role);
+	r = store_operator_insert(db, &row, NULL, err);
 	if (r >= 0)
 		r = audit_write(db, &actor_system, &start, NULL, NULL, arena, err);
 	if (r >= 0)
@@ -147,18 +170,23 @@ int store_operator_by_name(struct db *db, const char *username, struct operator_
 	struct arena *arena, struct err *err)
 {
 	return db_one(db, CONSOLE_OPERATOR_BY_USERNAME, DB_ARGS(DB_ARG("username", username)),
-		&operator_row_type, ret_row, arena, err);
+		&store_operator_row_type, ret_row, arena, err);
 }
 
-int store_operator(struct db *db, const struct uuid *id, struct operator_row *ret_row,
+int store_operator_row(struct db *db, const struct uuid *id, struct operator_row *ret_row,
 	struct arena *arena, struct err *err)
 {
-	return db_one(db, CONSOLE_OPERATOR_BY_ID, DB_ARGS(DB_ARG("id", *id)), &operator_row_type,
-		ret_row, arena, err);
+	int r = db_one(db, CONSOLE_OPERATOR_BY_ID, DB_ARGS(DB_ARG("id", *id)),
+		&store_operator_row_type, ret_row, arena, err);
+
+	return r == -ERR_NOT_FOUND
+		? err_set(err, REASON_OPERATOR_NOT_FOUND, NULL, "there is no operator with this id")
+		: r;
 }
 
 int store_set_password(struct db *db, const struct actor *actor, const char *hash,
-	struct arena *arena, struct err *err)
+	const struct session_new *fresh, struct uuid *ret_session, struct arena *arena,
+	struct err *err)
 {
 	scoped(db_rollbackp) struct db *tx = db;
 	struct audit_record record = { .action = AUDIT_OPERATOR_PASSWORD, .outcome = OUTCOME_OK,
@@ -170,102 +198,10 @@ int store_set_password(struct db *db, const struct actor *actor, const char *has
 			DB_ARGS(DB_ARG("id", actor->operator), DB_ARG("password_hash", hash)), NULL,
 			err);
 	if (r >= 0)
-		r = db_exec(db, CONSOLE_SESSION_DELETE_OF,
+		r = db_exec(db, CONSOLE_SESSION_END_ALL,
 			DB_ARGS(DB_ARG("operator_id", actor->operator)), NULL, err);
 	if (r >= 0)
-		r = audit_write(db, actor, &record, NULL, NULL, arena, err);
-	return r < 0 ? r : db_commit(tx, err);
-}
-
-/*
- * Sessions
- */
-
-#define SESSION(member, ...) FIELD(struct session_row, member, __VA_ARGS__)
-static const struct field session_fields[] = {
-	SESSION(expires_at),
-	SESSION(seen_at),
-	SESSION(id),
-	SESSION(username),
-	SESSION(role),
-	SESSION(must_change_password),
-	{ 0 },
-};
-static const struct type session_row_type = TYPE(struct session_row, "SessionRow", session_fields);
-
-static struct blob blob_of(const struct digest *digest)
-{
-	return (struct blob){ digest->bytes, DIGEST_SIZE };
-}
-
-int store_session_start(struct db *db, const struct actor *actor, const struct digest *token,
-	struct timestamp expires_at, bool renewed, struct arena *arena, struct err *err)
-{
-	scoped(db_rollbackp) struct db *tx = db;
-	struct audit_record record = { .action = AUDIT_SESSION_START, .outcome = OUTCOME_OK,
-		.target = TARGET_OPERATOR, .target_id = actor->operator };
-	struct timestamp now = time_now(), idle = { now.us - SESSION_IDLE_S * USEC_PER_SEC };
-	struct blob digest = blob_of(token);
-	char address[CIDR_TEXT_SIZE];
-	const char *source = cidr_format_address(address, &actor->source);
-	int r = db_begin(db, DB_WRITE, err);
-
-	if (r >= 0)
-		r = db_exec(db, CONSOLE_SESSION_DELETE_OLD,
-			DB_ARGS(DB_ARG("now", now), DB_ARG("idle_since", idle)), NULL, err);
-	if (r >= 0)
-		r = db_exec(db, CONSOLE_SESSION_INSERT,
-			DB_ARGS(DB_ARG("token_digest", digest),
-				DB_ARG("operator_id", actor->operator), DB_ARG("now", now),
-				DB_ARG("expires_at", expires_at), DB_ARG("source", source)),
-			NULL, err);
-	if (r >= 0 && !renewed)
-		r = audit_write(db, actor, &record, NULL, NULL, arena, err);
-	return r < 0 ? r : db_commit(tx, err);
-}
-
-int store_session_get(struct db *db, const struct digest *token, struct session_row *ret_row,
-	struct arena *arena, struct err *err)
-{
-	struct timestamp now = time_now(), idle = { now.us - SESSION_IDLE_S * USEC_PER_SEC };
-	struct blob digest = blob_of(token);
-	int r = db_one(db, CONSOLE_SESSION_GET,
-		DB_ARGS(DB_ARG("token_digest", digest), DB_ARG("now", now),
-			DB_ARG("idle_since", idle)),
-		&session_row_type, ret_row, arena, err);
-
-	if (r < 0 || now.us - ret_row->seen_at.us < SESSION_TOUCH_S * USEC_PER_SEC)
-		return r;
-	return db_exec(db, CONSOLE_SESSION_TOUCH,
-		DB_ARGS(DB_ARG("token_digest", digest), DB_ARG("now", now)), NULL, err);
-}
-
-int store_session_end(struct db *db, const struct actor *actor, const struct digest *token,
-	struct arena *arena, struct err *err)
-{
-	scoped(db_rollbackp) struct db *tx = db;
-	struct audit_record record = { .action = AUDIT_SESSION_END, .outcome = OUTCOME_OK,
-		.target = TARGET_OPERATOR, .target_id = actor->operator };
-	struct blob digest = blob_of(token);
-	int r = db_begin(db, DB_WRITE, err);
-
-	if (r >= 0)
-		r = db_exec(db, CONSOLE_SESSION_DELETE,
-			DB_ARGS(DB_ARG("token_digest", digest)), NULL, err);
-	if (r >= 0)
-		r = audit_write(db, actor, &record, NULL, NULL, arena, err);
-	return r < 0 ? r : db_commit(tx, err);
-}
-
-int store_session_failed(struct db *db, const struct actor *actor, const char *username,
-	int64_t count, struct arena *arena, struct err *err)
-{
-	scoped(db_rollbackp) struct db *tx = db;
-	struct audit_record record = { .action = AUDIT_SESSION_FAIL, .outcome = OUTCOME_FAILED,
-		.target = TARGET_SESSION, .reason = err_slug(REASON_LOGIN), .count = count,
-		.tried_name = username };
-	int r = db_begin(db, DB_WRITE, err);
-
+		r = store_session_insert(db, actor, fresh, ret_session, err);
 	if (r >= 0)
 		r = audit_write(db, actor, &record, NULL, NULL, arena, err);
 	return r < 0 ? r : db_commit(tx, err);

@@ -10,7 +10,19 @@
 struct count_row {
 	int64_t n;
 };
-extern const struct type store_count_type, store_peer_row_type, store_ref_type;
+extern const struct type store_count_type, store_peer_row_type, store_ref_type,
+	store_operator_row_type;
+
+/** A row of struct operator_row's table. */
+const struct field *store_operator_field(const char *name);
+
+/** Inside a transaction. Also forgets sessions that are over, whoever's. */
+int store_session_insert(struct db *db, const struct actor *actor, const struct session_new *in,
+	struct uuid *ret_id, struct err *err) must_check;
+
+/** REASON_NAME_IN_USE. `by`: who makes them; NULL: the Console's first start. */
+int store_operator_insert(struct db *db, const struct operator_row *row, const struct uuid *by,
+	struct err *err) must_check;
 
 /** "%text%" (or "text%") for LIKE, with the wildcards of `text` escaped. NULL text: NULL. */
 const char *store_like(struct arena *arena, const char *text, bool anywhere);

@@ -297,8 +297,8 @@ int store_page_rest(struct db *db, struct page *page, struct arena *arena, struc
 	int r = store_seq(db, &page->seq, err);
 
 	if (r >= 0)
-		r = db_all(db, CONSOLE_NODE_UNREACHABLE, DB_NONE, &away_type, &fleet.unreachable,
-			arena, err);
+		r = db_list(db, CONSOLE_NODE_UNREACHABLE, &(struct db_list){ 0 }, DB_NONE, &away_type,
+			&fleet.unreachable, arena, err);
 	if (r < 0)
 		return r;
 	json_object(&text, &fleet_type, &fleet);

@@ -150,13 +150,14 @@ static const struct field version_fields[] = {
 };
 static const struct type version_type = TYPE(struct version_row, "NodeVersion", version_fields);
 
-static int count_outdated(void *ctx, void *object, struct err *err)
+static int64_t count_outdated(const struct list *versions)
 {
-	const struct version_row *row = object;
+	const struct version_row *rows = versions->at;
+	int64_t n = 0;
 
-	(void)err;
-	*(int64_t *)ctx += is_outdated(row->version, row->kind);
-	return 0;
+	for (size_t i = 0; i < versions->n; i++)
+		n += is_outdated(rows[i].version, rows[i].kind);
+	return n;
 }
 
 /* What clients are given: set here, else what the node says, else the host of its API; and the device's
@@ -204,17 +205,16 @@ static int put_counts(struct db *db, const struct node_filter *any, struct page 
 {
 	scoped(sbuf_done) struct sbuf text = SBUF_INIT(1024);
 	struct node_counts counts;
-	struct version_row version;
-	int64_t outdated = 0;
+	struct list versions;
 	int r = store_list_one(db, CONSOLE_NODE_COUNTS, &filter_type, any, NULL, &counts_type, &counts,
 		arena, err);
 
 	if (r >= 0)
-		r = db_each(db, CONSOLE_NODE_VERSIONS, DB_NONE, &version_type, &version, count_outdated,
-			&outdated, err);
+		r = db_list(db, CONSOLE_NODE_VERSIONS, &(struct db_list){ 0 }, DB_NONE, &version_type,
+			&versions, arena, err);
 	if (r < 0)
 		return r;
-	counts.outdated = outdated;
+	counts.outdated = count_outdated(&versions);
 	json_object(&text, &counts_type, &counts);
 	page->counts.text = arena_strdup(arena, text.data);
 	return page->counts.text ? 0 : arena_full(arena, err);

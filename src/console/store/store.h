@@ -8,7 +8,8 @@
  * A handle belongs to one thread at a time. What comes back lives in the arena.
  */
 
-#include "console/audit/write.h"
+#include "console/store/accounts.h"
+#include "console/store/scope.h"
 #include "crypto/seal.h"
 
 /** A Console's database file says so in its header ("WGKC"). */
@@ -24,56 +25,6 @@ int store_open(const char *url, struct db **ret_db, struct err *err) must_check;
 /** Makes sure that the database was made with this master secret: a check value is written at first
  * start. REASON_CONFIG with field SECRET_KEY: it was another. */
 int store_check_secret(struct db *db, const struct seal_key *key, struct err *err) must_check;
-
-/*
- * Operators and sessions
- */
-
-struct operator_row {
-	struct uuid id;
-	const char *username;
-	int role;
-	struct secret password_hash;
-	bool must_change_password;
-};
-
-/** Makes the first administrator unless there is an operator. 1: made; 0: there was one. */
-int store_bootstrap(struct db *db, const char *username, const char *password_hash, struct arena *arena,
-	struct err *err) must_check;
-
-/** REASON_NOT_FOUND */
-int store_operator_by_name(struct db *db, const char *username, struct operator_row *ret_row,
-	struct arena *arena, struct err *err) must_check;
-int store_operator(struct db *db, const struct uuid *id, struct operator_row *ret_row,
-	struct arena *arena, struct err *err) must_check;
-
-/** Sets the password and ends every session of the operator. */
-int store_set_password(struct db *db, const struct actor *actor, const char *hash,
-	struct arena *arena, struct err *err) must_check;
-
-struct session_row {
-	struct timestamp expires_at, seen_at;
-	struct uuid id; /* the operator's, as the rest */
-	const char *username;
-	int role;
-	bool must_change_password;
-};
-
-enum { SESSION_IDLE_S = 1800, SESSION_TOUCH_S = 30 };
-
-/** Writes the session and the audit entry of signing in (unless `renewed`). */
-int store_session_start(struct db *db, const struct actor *actor, const struct digest *token,
-	struct timestamp expires_at, bool renewed, struct arena *arena, struct err *err) must_check;
-
-/** REASON_NOT_FOUND: none, or over. Notes the use, every SESSION_TOUCH_S. */
-int store_session_get(struct db *db, const struct digest *token, struct session_row *ret_row,
-	struct arena *arena, struct err *err) must_check;
-int store_session_end(struct db *db, const struct actor *actor, const struct digest *token,
-	struct arena *arena, struct err *err) must_check;
-
-/** The entry of `count` failed attempts to sign in as `username`. */
-int store_session_failed(struct db *db, const struct actor *actor, const char *username,
-	int64_t count, struct arena *arena, struct err *err) must_check;
 
 /*
  * Lists. `counts`, `total` and cursors are filled in; `fleet` and `seq` too.
