@@ -5,6 +5,7 @@ import os
 import secrets
 import subprocess
 import sys
+import time
 
 from . import pg, procs
 
@@ -15,6 +16,9 @@ session = requests.Session()
 session.trust_env = False
 for line in sys.stdin:
     q = json.loads(line)
+    if q.get("cookies"):
+        print(json.dumps(session.cookies.get_dict()), flush=True)
+        continue
     try:
         r = session.request(q["method"], q["url"], json=q.get("json"), data=q.get("data"),
                             headers=q.get("headers") or {}, timeout=q.get("timeout", 20))
@@ -34,16 +38,43 @@ class Answer:
             self.json = None
 
 
-class Api:
-    """A session of one operator."""
+class Stream:
+    """Server-sent events, read by curl until somebody ends them."""
 
-    def __init__(self, ns, base):
-        self.base, self.csrf = base, None
+    def __init__(self, ns, url, headers):
+        argv = ["curl", "-sN", "-w", "\n%{http_code}", "-H", "@-", url]
+        self.popen = subprocess.Popen(ns.argv(*argv), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.popen.stdin.write("".join(f"{name}: {value}\n" for name, value in headers.items()))
+        self.popen.stdin.close()
+        self.first = self.popen.stdout.readline()
+
+    def ended_within(self, seconds):
+        """The moment at which it had ended; None: it goes on."""
+        try:
+            self.popen.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return None
+        return time.monotonic()
+
+    def close(self):
+        if self.popen.poll() is None:
+            self.popen.kill()
+        self.popen.wait(5)
+        self.popen.stdout.close()
+
+
+class Api:
+    """A session of one operator, or a program with an API token."""
+
+    def __init__(self, ns, base, token=None):
+        self.ns, self.base, self.csrf, self.token, self.streams = ns, base, None, token, []
         self.driver = subprocess.Popen(ns.argv("/usr/bin/python3", "-c", DRIVER),
                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def call(self, method, path, body=None, headers=None, data=None, timeout=20):
         headers = dict(headers or {})
+        if self.token:
+            headers.setdefault("Authorization", f"Bearer {self.token}")
         if self.csrf and method != "GET":
             headers.setdefault("X-CSRF", self.csrf)
         if data is not None:
@@ -66,7 +97,21 @@ class Api:
             self.csrf = answer.json["csrfToken"]
         return answer
 
+    def cookies(self):
+        self.driver.stdin.write(json.dumps({"cookies": True}) + "\n")
+        self.driver.stdin.flush()
+        return json.loads(self.driver.stdout.readline())
+
+    def stream(self, path="/events"):
+        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {
+            "Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies().items())}
+        made = Stream(self.ns, self.base + "/api/v1" + path, headers)
+        self.streams.append(made)
+        return made
+
     def close(self):
+        for stream in self.streams:
+            stream.close()
         self.driver.stdin.close()
         self.driver.wait(5)
         self.driver.stdout.close()
@@ -101,8 +146,8 @@ class Console:
         procs.wait_for(lambda: api.get("/readyz").status == 200)
         return self
 
-    def api(self):
-        api = Api(self.ns, f"http://127.0.0.1:{self.port}")
+    def api(self, token=None):
+        api = Api(self.ns, f"http://127.0.0.1:{self.port}", token)
         self.apis.append(api)
         return api
 
