@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
+import { untrack } from 'svelte';
 import type { Session } from './api';
 
 export const app = $state({ session: null as Session | null, ready: false, issue: null as null | { nodeId?: string; personId?: string } });
@@ -17,7 +18,7 @@ export function reader<T>(again: () => unknown, read: () => Promise<T>) {
     const wait = setTimeout(() => read()
       .then((data) => { if (mine === turn) { r.data = data; r.error = null; } })
       .catch((error: Error) => { if (mine === turn) r.error = error; })
-      .finally(() => { if (mine === turn) r.loading = false; }), r.data ? 120 : 0);
+      .finally(() => { if (mine === turn) r.loading = false; }), untrack(() => r.data) ? 120 : 0); /* what was read is no reason to read again */
     return () => clearTimeout(wait);
   });
   return r;
