@@ -3,6 +3,8 @@ import { untrack } from 'svelte';
 import type { Session } from './api';
 
 export const app = $state({ session: null as Session | null, ready: false, issue: null as null | { nodeId?: string; personId?: string } });
+/** Whether whoever is signed in may do this: a word of the Console's own table, never a role. */
+export const can = (capability: string) => app.session?.capabilities.includes(capability) ?? false;
 export const toast = $state({ text: '' });
 let timer: ReturnType<typeof setTimeout>;
 export function say(text: string) { toast.text = text; clearTimeout(timer); timer = setTimeout(() => (toast.text = ''), 4000); }
