@@ -234,10 +234,13 @@ int fleet_new(struct console *console, struct fleet **ret_fleet, struct err *err
 	r = store_open(console->conf.database_url.at, &fleet->db, err);
 	if (r < 0)
 		return r;
-	if (pthread_create(&fleet->thread, NULL, run_fleet, fleet) != 0)
+	*ret_fleet = fleet; /* what the thread starts asks the Console for it */
+	if (pthread_create(&fleet->thread, NULL, run_fleet, fleet) != 0) {
+		*ret_fleet = NULL;
 		return err_set(err, REASON_INTERNAL, NULL, "no thread for the fleet");
+	}
 	fleet->started = true;
-	*ret_fleet = TAKE(fleet);
+	(void)TAKE(fleet);
 	return 0;
 }
 
