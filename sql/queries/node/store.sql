@@ -70,18 +70,7 @@ SELECT public_key, peer_id AS id FROM used_keys;
 -- used_key_get :one
 SELECT peer_id AS id FROM used_keys WHERE public_key = :public_key;
 
--- changes_after :many
-SELECT id, public_key, address4, address6, created_at, expires_at, suspended, keepalive,
-    generation, revision, label, quarantine, ended_at, end_reason, author_key, author_source,
-    preshared_key IS NOT NULL AS has_preshared_key
-FROM (
-    SELECT id, public_key, address4, address6, created_at, expires_at, suspended, keepalive,
-        generation, revision, label, quarantine, NULL AS ended_at, NULL AS end_reason, author_key,
-        author_source, preshared_key
-    FROM peers WHERE revision > :after
-    UNION ALL
-    SELECT id, public_key, address4, address6, created_at, NULL, 0, 0,
-        generation, revision, NULL, NULL, ended_at, end_reason, author_key, author_source, NULL
-    FROM tombstones WHERE revision > :after
-)
-ORDER BY revision LIMIT :limit;
+-- tombstone_after :many
+SELECT id, public_key, address4, address6, created_at, ended_at, end_reason, generation, revision,
+    author_key, author_source, digest
+FROM tombstones WHERE revision > :after ORDER BY revision LIMIT :limit;

@@ -80,9 +80,11 @@ static void forget_undo(struct keeper *k)
 {
 	struct undo *undo;
 
-	STAILQ_FOREACH(undo, &k->undo, link)
+	STAILQ_FOREACH(undo, &k->undo, link) {
+		peers_changed(&k->peers, undo->peer);
 		if (undo->before) /* while a peer that ended later in the batch is still there */
 			allot_moved(k, undo->peer, undo->before);
+	}
 	while ((undo = STAILQ_FIRST(&k->undo))) {
 		STAILQ_REMOVE_HEAD(&k->undo, link);
 		if (undo->removed) {
@@ -140,6 +142,7 @@ static void undo_all(struct keeper *k)
 	struct undo *undo;
 
 	k->counted_revision = -1;
+	recent_forget(&k->peers.recent);
 	while ((undo = STAILQ_FIRST(&k->undo))) {
 		STAILQ_REMOVE_HEAD(&k->undo, link);
 		restore(k, undo);

@@ -125,6 +125,12 @@ int peers_rearm(struct peers *peers, struct peer *peer, struct err *err)
 	return 0;
 }
 
+void peers_changed(struct peers *peers, struct peer *peer)
+{
+	if (peers_by_id(peers, &peer->id) == peer) /* it may have ended in the same commit */
+		recent_note(&peers->recent, peer);
+}
+
 struct peer *peers_next_due(const struct peers *peers)
 {
 	return peers->n_heap ? peers->heap[0] : NULL;
@@ -164,6 +170,7 @@ void peers_remove(struct peers *peers, struct peer *peer)
 
 	map_del(&peers->by_id, &peer->id);
 	map_del(&peers->by_key, &peer->public_key);
+	recent_drop(&peers->recent, peer);
 	if (peer->heap_at)
 		heap_remove(peers, peer);
 	peers->n--;
@@ -215,6 +222,7 @@ void peers_done(struct peers *peers)
 		peer_free(peers->order[i]);
 	free(peers->order);
 	free(peers->heap);
+	recent_done(&peers->recent);
 	map_done(&peers->by_id);
 	map_done(&peers->by_key);
 }

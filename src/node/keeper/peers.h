@@ -17,6 +17,7 @@
 #include "base/map.h"
 #include "base/time.h"
 #include "base/uuid.h"
+#include "node/keeper/recent.h"
 
 /** Who changed something last: the number of the API key, and the address it was used from. Key 0: the node
  * itself. */
@@ -51,7 +52,8 @@ struct peer {
 	bool on_device;    /* the device has confirmed it */
 	int64_t placed_us; /* … at this moment (monotonic); INT64_MAX: something about it is under way */
 
-	size_t heap_at; /* place in the expiry heap, from 1; 0: not in it */
+	size_t heap_at;   /* place in the expiry heap, from 1; 0: not in it */
+	size_t recent_at; /* place in the order of changes, likewise */
 };
 
 struct peers {
@@ -60,6 +62,7 @@ struct peers {
 	size_t n, order_room;
 	struct peer **heap; /* by expires_at */
 	size_t n_heap, heap_room;
+	struct recent recent; /* by revision, as far as it is durable */
 };
 
 void peers_init(struct peers *peers);
@@ -80,6 +83,9 @@ int peers_rekey(struct peers *peers, struct peer *peer, const struct wgkey *key,
 /** To be called after `expires_at` of a peer that is in was changed. REASON_NO_MEMORY: it will not be
  * noticed when due. */
 int peers_rearm(struct peers *peers, struct peer *peer, struct err *err) must_check;
+
+/** To be called when a new revision of a peer is durable: those who ask for changes see it from then on. */
+void peers_changed(struct peers *peers, struct peer *peer);
 
 /** The peer that expires first, or NULL. */
 struct peer *peers_next_due(const struct peers *peers);

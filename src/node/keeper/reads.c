@@ -273,50 +273,65 @@ static bool next_moved(struct keeper *k, struct lister *lister, struct chunk *ch
 	return at < k->peers.n;
 }
 
-struct change_chunk {
-	struct lister *lister;
-	struct chunk *chunk;
-};
-
-static int add_change(void *ctx, const struct store_change *change)
+static void add_ended(void *ctx, const struct tombstone *tombstone)
 {
-	struct change_chunk *cc = ctx;
-	struct ipc_peer *record = &cc->chunk->records[cc->chunk->n++];
+	struct chunk *chunk = ctx;
+	struct ipc_peer *record = &chunk->records[chunk->n++];
 
 	memset(record, 0, sizeof *record);
-	record->id = change->id;
-	record->public_key = change->public_key;
-	record->address[0] = change->address4;
-	record->address[1] = change->address6;
-	record->created_us = change->created_at.us;
-	record->expires_us = change->expires_at.us;
-	record->ended_us = change->ended_at.us;
-	record->generation = change->generation;
-	record->revision = change->revision;
-	record->keepalive = (int32_t)change->keepalive;
-	record->author_key = change->author_key;
-	record->author_source = change->author_source;
-	record->has_preshared_key = change->has_preshared_key;
-	record->end_reason = (uint8_t)change->end_reason;
-	record->quarantine = (uint8_t)change->quarantine;
-	record->state = change->ended_at.us ? NODE_PEER_ENDED
-			: change->suspended || change->quarantine ? NODE_PEER_SUSPENDED
-								  : NODE_PEER_LIVE;
-	if (change->label)
-		snprintf(record->label, sizeof record->label, "%s", change->label);
-	cc->lister->after = change->revision;
-	cc->lister->left--;
-	return 0;
+	record->id = tombstone->id;
+	record->public_key = tombstone->public_key;
+	memcpy(record->address, tombstone->address, sizeof record->address);
+	record->created_us = tombstone->created_at.us;
+	record->ended_us = tombstone->ended_at.us;
+	record->generation = tombstone->generation;
+	record->revision = tombstone->revision;
+	record->author_key = tombstone->author.key;
+	record->author_source = tombstone->author.source;
+	record->end_reason = (uint8_t)tombstone->end_reason;
+	record->state = NODE_PEER_ENDED;
+}
+
+/* The living come from memory, the ended from the store; both in the order of their revisions. */
+static void merge(const struct recent *recent, int64_t after, const struct chunk *ended, size_t limit,
+	struct chunk *chunk)
+{
+	size_t at = recent_after(recent, after), e = 0;
+
+	while (chunk->n < limit) {
+		const struct peer *peer;
+
+		while (at < recent->n && !recent->slots[at].peer)
+			at++;
+		peer = at < recent->n ? recent->slots[at].peer : NULL;
+		if (!peer && e == ended->n)
+			break;
+		if (e == ended->n || (peer && peer->revision < ended->records[e].revision)) {
+			answer_peer(peer, &chunk->records[chunk->n++]);
+			at++;
+		} else {
+			chunk->records[chunk->n++] = ended->records[e++];
+		}
+	}
 }
 
 static int next_changes(struct keeper *k, struct lister *lister, struct chunk *chunk, struct err *err)
 {
-	struct change_chunk cc = { lister, chunk };
-	int64_t limit = lister->left < (int64_t)RECORDS_PER_CHUNK ? lister->left
-								  : (int64_t)RECORDS_PER_CHUNK;
-	int r = store_changes(k->store, lister->after, limit, add_change, &cc, err);
+	static struct chunk ended; /* one thread */
+	size_t limit = lister->left < (int64_t)RECORDS_PER_CHUNK ? (size_t)lister->left
+								 : RECORDS_PER_CHUNK;
+	int r = recent_build(&k->peers.recent, k->peers.order, k->peers.n, err);
 
-	return r < 0 ? r : (int64_t)chunk->n == limit && lister->left > 0;
+	ended.n = 0;
+	if (r >= 0 && lister->after < store_last_ended(k->store))
+		r = store_ended_after(k->store, lister->after, (int64_t)limit, add_ended, &ended, err);
+	if (r < 0)
+		return r;
+	merge(&k->peers.recent, lister->after, &ended, limit, chunk);
+	if (chunk->n)
+		lister->after = chunk->records[chunk->n - 1].revision;
+	lister->left -= (int64_t)chunk->n;
+	return chunk->n == limit && lister->left > 0;
 }
 
 /* 1: and there is more; 0: the last one; negative: it could not be read. */

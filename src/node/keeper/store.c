@@ -98,6 +98,11 @@ int64_t store_revision(const struct store *store)
 	return store->revision;
 }
 
+int64_t store_last_ended(const struct store *store)
+{
+	return store->last_ended;
+}
+
 int64_t store_committed_revision(const struct store *store)
 {
 	return store->committed_revision;
@@ -205,7 +210,7 @@ static int put_tombstone(struct store *store, struct tombstone *t, struct err *e
 		.author_source = t->author.source };
 	struct sum digest;
 
-	t->revision = ++store->revision;
+	t->revision = store->last_ended = ++store->revision;
 	digest = digest_of_tombstone(t);
 	sum_add(&store->sum, &digest);
 	row.digest = (struct blob){ digest.bytes, ROW_DIGEST_SIZE };
@@ -306,26 +311,29 @@ int store_used_key(struct store *store, const struct wgkey *key, struct uuid *re
 	return r;
 }
 
-struct change_reader {
-	int (*change)(void *ctx, const struct store_change *change);
+struct ended_reader {
+	void (*ended)(void *ctx, const struct tombstone *tombstone);
 	void *ctx;
 };
 
-static int read_change(void *ctx, void *object, struct err *err)
+static int read_ended(void *ctx, void *object, struct err *err)
 {
-	struct change_reader *reader = ctx;
+	struct ended_reader *reader = ctx;
+	struct tombstone tombstone;
 
 	(void)err;
-	return reader->change(reader->ctx, object);
+	tombstone_from_row(object, &tombstone);
+	reader->ended(reader->ctx, &tombstone);
+	return 0;
 }
 
-int store_changes(struct store *store, int64_t after, int64_t limit,
-	int (*change)(void *ctx, const struct store_change *change), void *ctx, struct err *err)
+int store_ended_after(struct store *store, int64_t after, int64_t limit,
+	void (*ended)(void *ctx, const struct tombstone *tombstone), void *ctx, struct err *err)
 {
-	struct change_reader reader = { change, ctx };
-	struct store_change row;
+	struct ended_reader reader = { ended, ctx };
+	struct tombstone_row row;
 
-	return db_each(store->db, NODE_CHANGES_AFTER,
-		DB_ARGS(DB_ARG("after", after), DB_ARG("limit", limit)), &store_change_type, &row,
-		read_change, &reader, err);
+	return db_each(store->db, NODE_TOMBSTONE_AFTER,
+		DB_ARGS(DB_ARG("after", after), DB_ARG("limit", limit)), &store_tombstone_type, &row,
+		read_ended, &reader, err);
 }

@@ -94,22 +94,12 @@ int store_tombstone(struct store *store, const struct uuid *id, struct tombstone
 int store_used_key(struct store *store, const struct wgkey *key, struct uuid *ret_id, struct err *err)
 	must_check;
 
-/** A peer or tombstone changed after a revision. */
-struct store_change {
-	struct uuid id;
-	struct wgkey public_key;
-	struct cidr address4, address6;
-	struct timestamp created_at, expires_at, ended_at;
-	bool suspended, has_preshared_key;
-	int end_reason, quarantine;
-	int64_t keepalive, generation, revision, author_key;
-	struct cidr author_source;
-	const char *label;
-};
+/** The newest revision that a tombstone may have. */
+int64_t store_last_ended(const struct store *store);
 
-/** Calls `change` for at most `limit` changes behind revision `after`, in order. */
-int store_changes(struct store *store, int64_t after, int64_t limit,
-	int (*change)(void *ctx, const struct store_change *change), void *ctx, struct err *err)
+/** Calls `ended` for at most `limit` tombstones behind revision `after`, in order. */
+int store_ended_after(struct store *store, int64_t after, int64_t limit,
+	void (*ended)(void *ctx, const struct tombstone *tombstone), void *ctx, struct err *err)
 	must_check;
 
 /*

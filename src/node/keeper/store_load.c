@@ -7,7 +7,7 @@
 
 struct loader {
 	struct sum sum;
-	int64_t n_ended, last_key;
+	int64_t n_ended, last_ended, last_key;
 	int (*peer)(void *ctx, struct peer *peer, struct err *err);
 	int (*resting)(void *ctx, const struct tombstone *tombstone, struct err *err);
 	void *ctx;
@@ -62,6 +62,8 @@ static int load_tombstone(void *ctx, void *object, struct err *err)
 	if (!row_digest_ok(&row->digest, &digest))
 		return damaged(err, "a tombstone was altered");
 	loader->n_ended++;
+	if (t.revision > loader->last_ended)
+		loader->last_ended = t.revision;
 	sum_add(&loader->sum, &digest);
 	return 0;
 }
@@ -199,6 +201,7 @@ int store_load(struct store *store, struct timestamp since,
 	if (memcmp(loader.sum.bytes, store->committed_sum.bytes, SUM_SIZE) != 0)
 		return damaged(err, "a row is missing, or came back");
 	store->n_ended = store->committed_n_ended = loader.n_ended;
+	store->last_ended = loader.last_ended;
 	store->last_key = store->committed_last_key = loader.last_key;
 	return db_each(store->db, NODE_TOMBSTONE_RESTING, DB_ARGS(DB_ARG("since", since)),
 		&store_tombstone_type, &tombstone, load_resting, &loader, err);

@@ -62,29 +62,6 @@ static const struct field used_key_fields[] = {
 };
 const struct type store_used_key_type = TYPE(struct used_key_row, "used_key", used_key_fields);
 
-#define CHANGE(member, ...) FIELD(struct store_change, member, __VA_ARGS__)
-static const struct field change_fields[] = {
-	CHANGE(id),
-	CHANGE(public_key, .flags = F_NULLABLE),
-	CHANGE(address4, .flags = F_NULLABLE | F_HOST),
-	CHANGE(address6, .flags = F_NULLABLE | F_HOST),
-	CHANGE(created_at, .flags = F_NULLABLE),
-	CHANGE(expires_at, .flags = F_NULLABLE),
-	CHANGE(ended_at, .flags = F_NULLABLE),
-	CHANGE(suspended),
-	CHANGE(has_preshared_key),
-	CHANGE(end_reason, .words = node_peer_end_words),
-	CHANGE(keepalive),
-	CHANGE(generation),
-	CHANGE(revision),
-	CHANGE(author_key),
-	CHANGE(author_source, .flags = F_NULLABLE | F_HOST),
-	CHANGE(label, .flags = F_NULLABLE),
-	CHANGE(quarantine, .words = node_quarantine_words, .flags = F_NULLABLE),
-	{ 0 },
-};
-const struct type store_change_type = TYPE(struct store_change, "change", change_fields);
-
 #define API_KEY(member, ...) FIELD(struct api_key_row, member, __VA_ARGS__)
 static const struct field api_key_fields[] = {
 	API_KEY(number),

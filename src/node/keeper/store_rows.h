@@ -83,7 +83,7 @@ struct checkpoint_row {
 };
 
 extern const struct type store_node_type, store_peer_type, store_tombstone_type, store_used_key_type,
-	store_change_type, store_api_key_type, store_log_type, store_checkpoint_type,
+	store_api_key_type, store_log_type, store_checkpoint_type,
 	store_import_type;
 
 /** A number modulo 2^256, little endian. */
@@ -118,6 +118,7 @@ struct store {
 	struct uuid id, epoch;
 	int64_t revision, committed_revision;
 	int64_t n_ended, committed_n_ended;   /* tombstones */
+	int64_t last_ended; /* revision of the newest, or of one that was taken back */
 	int64_t last_key, committed_last_key; /* numbers of API keys given so far */
 	struct sum sum, committed_sum;
 	bool in_batch;

@@ -103,10 +103,9 @@ static void begin(struct store *store)
 	assert_ok(store_begin(store, &err), &err);
 }
 
-static int see_change(void *ctx, const struct store_change *change)
+static void see_ended(void *ctx, const struct tombstone *tombstone)
 {
-	*(struct store_change *)ctx = *change;
-	return 0;
+	*(struct tombstone *)ctx = *tombstone;
 }
 
 TEST(peers_and_tombstones_say_who_changed_them)
@@ -116,23 +115,23 @@ TEST(peers_and_tombstones_say_who_changed_them)
 	scoped(peer_freep) struct peer *peer = a_peer();
 	struct tombstone tombstone = { .id = peer->id, .public_key = peer->public_key,
 		.ended_at = time_now(), .end_reason = NODE_END_DELETED, .author = { 4, { 0 } } };
-	struct store_change change;
+	struct tombstone seen;
 	struct err err;
 
 	begin(store);
 	assert_ok(store_put(store, peer, &err), &err);
 	commit(store);
 	assert_int_equal(reload(&store, &home), 1);
-	assert_ok(store_changes(store, 0, 10, see_change, &change, &err), &err);
-	assert_int_equal(change.author_key, 3);
-	assert_true(cidr_equal(&change.author_source, &peer->author.source));
+	assert_int_equal(store_last_ended(store), 0);
 	begin(store);
 	assert_ok(store_end(store, peer, &tombstone, &err), &err);
 	commit(store);
 	assert_int_equal(reload(&store, &home), 0);
-	assert_ok(store_changes(store, 1, 10, see_change, &change, &err), &err);
-	assert_int_equal(change.author_key, 4);
-	assert_int_equal(change.author_source.family, IP_NONE);
+	assert_int_equal(store_last_ended(store), tombstone.revision);
+	assert_ok(store_ended_after(store, 1, 10, see_ended, &seen, &err), &err);
+	assert_int_equal(seen.revision, tombstone.revision);
+	assert_int_equal(seen.author.key, 4);
+	assert_int_equal(seen.author.source.family, IP_NONE);
 }
 
 TEST(tombstones_are_counted)
