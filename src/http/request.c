@@ -257,7 +257,8 @@ static void wipe_and_free(void *data)
 {
 	struct sbuf *buf = data;
 
-	sbuf_wipe(buf);
+	explicit_bzero(buf->data, buf->len); /* all that was ever written to it */
+	sbuf_done(buf);
 	free(buf);
 }
 

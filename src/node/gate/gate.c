@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include <errno.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -18,6 +19,7 @@ enum {
 	MESSAGES_A_TURN = 256,
 	MAX_BODY = 262144, /* the published surface's; native rows have less */
 	MAX_ANSWER = 16 * 1024 * 1024,
+	KEEP_FREE = 4 * 1024 * 1024,
 	REQUEST_ARENA = 4 * 1024 * 1024,
 	MAX_CONNECTIONS = 1024,
 	PER_SOURCE = 16,
@@ -463,6 +465,10 @@ int gate_main(int ipc_fd, void *sources)
 	struct err err;
 	int r;
 
+	/* a page of 1,000 peers is half a megabyte: given back to the kernel each time, its pages cost as much as
+	 * their contents */
+	(void)mallopt(M_MMAP_THRESHOLD, 2 * MAX_ANSWER);
+	(void)mallopt(M_TRIM_THRESHOLD, KEEP_FREE);
 	gate.debug = span_is_nocase(debug, "true") || span_is(debug, "1");
 	map_init(&gate.pending, struct pending, id);
 	scraper_init(&gate.scraper);

@@ -5,6 +5,8 @@
 #include "json/write.h"
 #include "node/gate/native.h"
 
+enum { PEER_TEXT = 448 }; /* bytes of a usual one */
+
 const char native_json_type[] = "application/json; charset=utf-8";
 
 int native_malformed(struct err *err)
@@ -37,15 +39,19 @@ const char *native_endpoint(struct arena *arena, const struct cidr *address, uin
 		cidr_format_address(text, address), port);
 }
 
-int native_fill_peer(const struct ipc_peer *in, const struct ipc_meta *meta, bool single,
-	struct arena *arena, struct node_peer *out, struct err *err)
+/* Those there are, in place: IPv4 stands before IPv6. */
+static struct list addresses_of(const struct cidr address[2])
 {
-	struct cidr *addresses = arena_alloc(arena, 2 * sizeof *addresses);
+	unsigned first = address[0].family == IP_NONE;
+	size_t n = (address[0].family != IP_NONE) + (size_t)(address[1].family != IP_NONE);
 
-	if (!addresses)
-		return arena_full(arena, err);
-	*out = (struct node_peer){ .id = in->id, .epoch = meta->epoch,
-		.public_key = in->public_key, .addresses = { addresses, 0 }, .state = in->state,
+	return (struct list){ (void *)(uintptr_t)(address + (n ? first : 0)), n };
+}
+
+struct node_peer native_peer(const struct ipc_peer *in, const struct ipc_meta *meta, bool single)
+{
+	return (struct node_peer){ .id = in->id, .epoch = meta->epoch,
+		.public_key = in->public_key, .addresses = addresses_of(in->address), .state = in->state,
 		.end_reason = in->end_reason, .quarantine = in->quarantine, .created_at = { in->created_us },
 		.expires_at = { in->expires_us }, .ended_at = { in->ended_us },
 		.generation = in->generation, .revision = in->revision,
@@ -54,9 +60,19 @@ int native_fill_peer(const struct ipc_peer *in, const struct ipc_meta *meta, boo
 		.label = in->label[0] ? in->label : NULL,
 		.changed_by_key = in->author_key ?: INT_NONE, .changed_from = in->author_source,
 		.store_revision = single ? meta->revision : INT_NONE };
-	for (unsigned i = 0; i < 2; i++)
-		if (in->address[i].family)
-			addresses[out->addresses.n++] = in->address[i];
+}
+
+int native_keep_peer(struct node_peer *peer, struct arena *arena, struct err *err)
+{
+	size_t len = peer->addresses.n * sizeof(struct cidr);
+	void *addresses = arena_alloc(arena, len + 1);
+	const char *label = arena_strdup(arena, peer->label);
+
+	if (!addresses || (peer->label && !label))
+		return arena_full(arena, err);
+	memcpy(addresses, peer->addresses.at, len);
+	peer->addresses.at = addresses;
+	peer->label = label;
 	return 0;
 }
 
@@ -140,14 +156,11 @@ static int get_answer(struct pending *p, const struct ipc_meta *meta, const void
 	struct sbuf *out = http_text(p->req, native_json_type);
 	struct node_peer_live live;
 	struct node_peer peer;
-	int r;
 
 	(void)more;
 	if (!record)
 		return native_malformed(err);
-	r = native_fill_peer(record, meta, true, p->req->arena, &peer, err);
-	if (r < 0)
-		return r;
+	peer = native_peer(record, meta, true);
 	live = (struct node_peer_live){ .receive_bytes = (int64_t)record->rx_bytes,
 		.transmit_bytes = (int64_t)record->tx_bytes,
 		.last_handshake_at = { record->last_handshake_us },
@@ -177,10 +190,8 @@ static int put_answer(struct pending *p, const struct ipc_meta *meta, const void
 	(void)more;
 	if (!record)
 		return native_malformed(err);
-	if (native_fill_peer(record, meta, true, p->req->arena, out, err) < 0)
-		return -ERR_INTERNAL;
-	out->label = arena_strdup(p->req->arena, out->label);
-	return 0;
+	*out = native_peer(record, meta, true);
+	return native_keep_peer(out, p->req->arena, err);
 }
 
 int native_fill_put(const struct node_put *in, const struct uuid *id, struct ipc_put *ask,
@@ -320,16 +331,17 @@ static int changes_answer(struct pending *p, const struct ipc_meta *meta, const 
 	struct sbuf *out = &p->req->answer;
 	const struct ipc_peer *record;
 
+	(void)err;
 	if (!p->n_sent && !out->len) {
 		native_put_head(http_text(p->req, native_json_type), meta);
 		sbuf_puts(out, ",\"data\":[");
 		p->last = query->after;
+		if (more) /* a long one: room for all of it, rather than moving it again and again */
+			(void)sbuf_room(out, (size_t)query->limit * PEER_TEXT);
 	}
 	for (size_t i = 0; (record = gate_peer(records, len, i)); i++) {
-		struct node_peer peer;
+		struct node_peer peer = native_peer(record, meta, false);
 
-		if (native_fill_peer(record, meta, false, p->req->arena, &peer, err) < 0)
-			return -ERR_INTERNAL;
 		if (p->n_sent++)
 			sbuf_putc(out, ',');
 		json_object(out, &node_peer_type, &peer);

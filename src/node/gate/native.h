@@ -36,10 +36,12 @@ int native_check_id(const struct uuid *id, struct err *err) must_check;
 /** "host:port", or NULL; in the arena. */
 const char *native_endpoint(struct arena *arena, const struct cidr *address, uint16_t port);
 
-/** A record as the surface writes it; its label points into the record. `single`: the answer is about it
- * alone. */
-int native_fill_peer(const struct ipc_peer *in, const struct ipc_meta *meta, bool single,
-	struct arena *arena, struct node_peer *out, struct err *err) must_check;
+/** A record as the surface writes it; label and addresses point into the record. `single`: the answer is about
+ * it alone. */
+struct node_peer native_peer(const struct ipc_peer *in, const struct ipc_meta *meta, bool single);
+
+/** Copies what points into a record, so that the peer outlives it. */
+int native_keep_peer(struct node_peer *peer, struct arena *arena, struct err *err) must_check;
 
 /** Of a peer that has ended, as DELETE answers. */
 void native_fill_deleted(const struct ipc_ended *in, const struct uuid *id, const struct ipc_meta *meta,

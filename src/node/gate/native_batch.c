@@ -105,13 +105,12 @@ static void put_wrong_until(struct http_request *req, struct batch *batch, size_
 		put_wrong(req, batch, batch->wrong[batch->n_written]);
 }
 
-static int put_done(struct http_request *req, struct batch *batch, const struct ipc_result *result,
-	const struct ipc_meta *meta, const struct node_batch_op *in, struct err *err)
+static void put_done(struct http_request *req, struct batch *batch, const struct ipc_result *result,
+	const struct ipc_meta *meta, const struct node_batch_op *in)
 {
 	struct sbuf *out = &req->answer;
 	struct node_deleted deleted;
 	struct node_peer peer;
-	int r;
 
 	if (result->type == IPC_END) {
 		native_fill_deleted(&result->body.ended, &in->id, meta, &deleted);
@@ -119,16 +118,13 @@ static int put_done(struct http_request *req, struct batch *batch, const struct 
 		json_name(out, "deleted", false);
 		json_object(out, &node_deleted_type, &deleted);
 		sbuf_putc(out, '}');
-		return 0;
+		return;
 	}
-	r = native_fill_peer(&result->body.peer, meta, false, req->arena, &peer, err);
-	if (r < 0)
-		return r;
+	peer = native_peer(&result->body.peer, meta, false);
 	begin_result(out, batch, 200);
 	json_name(out, "peer", false);
 	json_object(out, &node_peer_type, &peer);
 	sbuf_putc(out, '}');
-	return 0;
 }
 
 static int put_result(struct http_request *req, struct batch *batch, const struct ipc_result *result,
@@ -150,7 +146,8 @@ static int put_result(struct http_request *req, struct batch *batch, const struc
 	if ((result->type != IPC_PUT && result->type != IPC_END) ||
 		(result->type == IPC_PUT && !memchr(result->body.peer.label, 0, IPC_LABEL_SIZE)))
 		return native_malformed(err);
-	return put_done(req, batch, result, meta, in, err);
+	put_done(req, batch, result, meta, in);
+	return 0;
 }
 
 static int batch_answer(struct pending *p, const struct ipc_meta *meta, const void *records,

@@ -108,7 +108,6 @@ static int act_answer(struct pending *p, const struct ipc_meta *meta, const void
 {
 	const struct ipc_drift_done *in = records;
 	struct node_drift_done *out = p->req->out;
-	int r = 0;
 
 	(void)more;
 	if (len != sizeof *in || !memchr(in->peer.label, 0, sizeof in->peer.label))
@@ -117,10 +116,10 @@ static int act_answer(struct pending *p, const struct ipc_meta *meta, const void
 	out->revision = meta->revision;
 	out->absent_from_device = in->confirmed_us != 0;
 	out->confirmed_at.us = in->confirmed_us;
-	if (in->has_peer)
-		r = native_fill_peer(&in->peer, meta, false, p->req->arena, &out->peer, err);
-	out->peer.label = arena_strdup(p->req->arena, out->peer.label);
-	return r;
+	if (!in->has_peer)
+		return 0;
+	out->peer = native_peer(&in->peer, meta, false);
+	return native_keep_peer(&out->peer, p->req->arena, err);
 }
 
 int native_drift_act(struct http_request *req, struct err *err)
